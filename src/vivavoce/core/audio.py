@@ -1,0 +1,40 @@
+"""The one audio value: mono, 16-bit little-endian samples at a known rate."""
+
+from dataclasses import dataclass
+from typing import Self
+
+SAMPLE_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pcm:
+    """Mono 16-bit little-endian samples. `len(data)` is always even."""
+
+    data: bytes
+    rate: int
+    """Samples per second, Hz."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+        return len(self.data) // SAMPLE_BYTES
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.samples / self.rate
+
+    def until(self, seconds: float) -> Self:
+        """The part before `seconds`, on a whole sample."""
+        return type(self)(self.data[: int(seconds * self.rate) * SAMPLE_BYTES], self.rate)
+
+
+def join(pieces: list[Pcm], rate: int) -> Pcm:
+    """Put pieces of one rate end to end.
+
+    Raises:
+        ValueError: a piece has another rate than `rate`.
+    """
+    if any(piece.rate != rate for piece in pieces):
+        raise ValueError("pieces of different rates cannot be joined")
+    return Pcm(b"".join(piece.data for piece in pieces), rate)

@@ -1,0 +1,105 @@
+"""Every error a client may see.
+
+    PublicError                     status  kind                    code
+    ├── BadRequest                  400     invalid_request_error   (given)
+    │   └── BadAudio                400     invalid_request_error   unsupported_format
+    ├── Unauthorized                401     invalid_request_error   invalid_api_key
+    ├── Forbidden                   403     invalid_request_error   (none)
+    ├── NotFound                    404     invalid_request_error   (given)
+    ├── TooLarge                    413     invalid_request_error   request_too_large
+    ├── EngineFailed                500     server_error            (none)
+    ├── Overloaded                  503     server_error            (none)      with Retry-After
+    └── EngineTimeout               504     server_error            (none)
+
+An engine maps foreign exceptions to these at its own edge; `wire.errors` renders them. Anything else is a bug.
+Messages never hold what people said, wrote or sent as a key.
+"""
+
+
+class PublicError(Exception):
+    """An error whose words are meant for the client."""
+
+    status = 500
+    kind = "server_error"
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+
+
+class BadRequest(PublicError):
+    """The request cannot be served as it is."""
+
+    status = 400
+    kind = "invalid_request_error"
+
+
+class BadAudio(BadRequest):
+    """The sound cannot be heard: not audio, damaged, or of a kind we do not read."""
+
+    def __init__(
+        self,
+        message: str = "This model does not support the format you provided.",
+        *,
+        param: str | None = "messages",
+        code: str | None = "unsupported_format",
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+
+
+class Unauthorized(PublicError):
+    """No key, or not one of ours."""
+
+    status = 401
+    kind = "invalid_request_error"
+
+
+class Forbidden(PublicError):
+    """Understood, and refused."""
+
+    status = 403
+    kind = "invalid_request_error"
+
+
+class NotFound(PublicError):
+    """There is no such thing."""
+
+    status = 404
+    kind = "invalid_request_error"
+
+
+class TooLarge(PublicError):
+    """The body is over the limit."""
+
+    status = 413
+    kind = "invalid_request_error"
+
+
+class EngineFailed(PublicError):
+    """An engine died, refused, or answered nonsense."""
+
+    def __init__(
+        self, message: str = "The server had an error while processing your request. Sorry about that!"
+    ) -> None:
+        super().__init__(message)
+
+
+class Overloaded(PublicError):
+    """Every place is taken, and waiting longer would not be honest."""
+
+    status = 503
+
+    def __init__(self, retry_after_s: float = 1.0) -> None:
+        super().__init__("That model is currently overloaded with other requests. You can retry your request.")
+        self.retry_after_s = retry_after_s
+
+
+class EngineTimeout(PublicError):
+    """An engine did not answer within its limit."""
+
+    status = 504
+
+    def __init__(self) -> None:
+        super().__init__("The model did not answer in time. You can retry your request.")

@@ -1,0 +1,189 @@
+"""What is asked of a model in one turn, and what comes back. Knows no wire format and no engine."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypeVar
+
+from vivavoce.core.audio import Pcm
+
+T = TypeVar("T")
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+Reason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words that were written."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Words that were spoken: a sound, its transcript, or both. At least one is there."""
+
+    pcm: Pcm | None = None
+    transcript: str | None = None
+    seconds: float = 0.0
+    """How long the sound lasts; known even where the sound itself is not kept."""
+    origin: str | None = None
+    """The upstream's own id of this speech, if an upstream made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function the model asked for."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text as the model wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What the function answered."""
+
+    call_id: str
+    text: str
+
+
+Part: TypeAlias = Text | Speech | ToolCall | ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the conversation."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call."""
+
+    name: str
+    description: str = ""
+    parameters: str = "{}"
+    """JSON Schema, as JSON text."""
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """Whether and which tools the model may call."""
+
+    mode: Literal["auto", "none", "required"] = "auto"
+    name: str | None = None
+    """With `required`: the one function that must be called."""
+    parallel: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The answer must be JSON of this shape."""
+
+    name: str
+    json: str
+    """JSON Schema, as JSON text."""
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the language model picks its words. None: the model's own default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    max_tokens: int | None = None
+    """Budget of the whole answer: text tokens plus audio tokens (20 a second)."""
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Everything a responder needs to answer once."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    voice: str | None = None
+    """None: a text answer."""
+    schema: Schema | None = None
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one turn, by kind. Audio: 10 a second heard, 20 a second said."""
+
+    text_in: int = 0
+    audio_in: int = 0
+    text_out: int = 0
+    audio_out: int = 0
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InputTranscript:
+    """What was heard in one speech part of the turn."""
+
+    message: int
+    """Index into `Turn.messages`."""
+    part: int
+    """Index into that message's parts."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next characters of the answer."""
+
+    text: str
+    tokens: int = 1
+    """How many of the model's own tokens they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """The next sound of the answer."""
+
+    pcm: Pcm
+    text_end: int
+    """How many characters of the answer have been said when this ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """The next characters of a function call's arguments; the first delta of a call has its id and name."""
+
+    index: int
+    arguments: str = ""
+    id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDone:
+    """The end of an answer: last, once."""
+
+    reason: Reason = "stop"
+    usage: Usage = Usage()
+    origin: str | None = None
+    """The upstream's own id of the spoken answer, if there is one."""
+
+
+TurnEvent: TypeAlias = InputTranscript | TextDelta | AudioDelta | ToolCallDelta | TurnDone
+
+Stream: TypeAlias = AsyncGenerator[T, None]
+"""What a leaf engine gives: items as they are made. Closing it stops the work."""
+
+Send: TypeAlias = Callable[[TurnEvent], Awaitable[None]]
+"""Where a responder puts its events. May be awaited from several tasks; the receiver serialises."""
