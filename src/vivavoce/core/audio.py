@@ -5,6 +5,12 @@ from typing import Self
 
 SAMPLE_BYTES = 2
 
+SPOKEN_RATE = 24_000
+"""Samples a second of everything that is said, whichever engine says it."""
+
+FRAME_SAMPLES = SPOKEN_RATE // 20
+"""Samples of one token of spoken audio: 50 ms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pcm:
