@@ -1,0 +1,10 @@
+"""`python -m vivavoce.catalogue`: fetch the embedded brain's weights, if they are not here yet."""
+
+import sys
+
+from vivavoce.catalogue.embedded import FetchFailed, fetch
+
+try:
+    fetch()
+except FetchFailed as failed:
+    sys.exit(str(failed))

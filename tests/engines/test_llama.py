@@ -1,0 +1,258 @@
+"""The embedded brain answers, stops, counts and refuses as the contract of a local engine says."""
+
+import json
+import threading
+from collections.abc import Generator, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from vivavoce.catalogue import embedded
+from vivavoce.core.audio import Pcm
+from vivavoce.core.errors import BadRequest
+from vivavoce.core.turn import (
+    Message,
+    Role,
+    Sampling,
+    Schema,
+    Speech,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+    Turn,
+    TurnDone,
+)
+from vivavoce.engines.llama import Llama
+from vivavoce.engines.prompts import chat_messages
+
+LONG = "The fox went over the river and into the wood. " * 545  # about 6000 tokens
+
+
+@pytest.fixture(scope="module")
+def brain() -> Iterator[Llama]:
+    path = embedded.fetched()
+    if path is None:
+        pytest.skip(
+            "the embedded model is not fetched here: python -c 'from vivavoce.catalogue.embedded import *; fetch()'"
+        )
+    brain = Llama(Llama.Options(model=str(path)))
+    yield brain
+    brain.close()
+
+
+def turn(*words: str, **sampling: Any) -> Turn:
+    """User and assistant in turn; the last word is the user's."""
+    roles: list[Role] = ["user" if i % 2 == 0 else "assistant" for i in range(len(words))]
+    messages = tuple(Message(role, (Text(said),)) for role, said in zip(roles, words, strict=True))
+    return Turn(messages, sampling=Sampling(**sampling))
+
+
+def whole(brain: Llama, asked: Turn) -> tuple[str, TurnDone, int]:
+    """The answer, how it ended, and the tokens its pieces were said to be."""
+    events = [event for event in brain.generate(asked) if event is not None]
+    done = events.pop()
+    assert isinstance(done, TurnDone)
+    pieces = cast("list[TextDelta]", events)
+    assert all(isinstance(piece, TextDelta) and piece.text for piece in pieces)
+    return "".join(piece.text for piece in pieces), done, sum(piece.tokens for piece in pieces)
+
+
+def test_it_answers(brain: Llama) -> None:
+    text, done, tokens = whole(brain, turn("What is the tallest mountain in the world?", seed=1))
+    assert "Everest" in text
+    assert text == text.strip()
+    assert done.reason == "stop"
+    assert done.usage.text_in > 10
+    assert 0 < tokens <= done.usage.text_out
+
+
+def test_the_card_says_what_it_is(brain: Llama) -> None:
+    card = brain.card()
+    assert card.name.startswith("SmolLM2-135M-Instruct")
+    assert (card.roles, card.context, card.parallel) == (("think",), 8192, 4)
+    assert "--think" in card.note
+
+
+def test_max_tokens_ends_it_by_length(brain: Llama) -> None:
+    _, done, _ = whole(brain, turn("Tell me a long story.", max_tokens=7))
+    assert (done.reason, done.usage.text_out) == ("length", 7)
+
+
+def test_a_stop_string_ends_it_unsaid(brain: Llama) -> None:
+    asked = "Count: one, two, three, four, five, six, seven, eight."
+    text, done, _ = whole(brain, turn(asked, temperature=0, stop=(",", ".", "!", "?")))
+    assert done.reason == "stop"
+    assert not set(text) & set(",.!?")
+
+
+def test_a_seed_gives_the_same_answer(brain: Llama) -> None:
+    def once(seed: int) -> str:
+        return whole(brain, turn("Tell me a story.", seed=seed, temperature=1.0, max_tokens=40))[0]
+
+    once(1)  # so that all three find the same prompt read already
+    first, second, other = once(1), once(1), once(2)
+    assert first == second != other
+
+
+def test_counting_agrees_with_usage(brain: Llama) -> None:
+    texts = ["fox", "The quick brown fox jumps over the lazy dog.", "", "naïve 東京 🎉"]
+    counts = brain.count(texts)
+    assert counts[2] == 0
+    asked = [whole(brain, turn(text, max_tokens=1))[1].usage.text_in for text in texts]
+    assert [n - asked[2] for n in asked] == counts
+    text, done, _ = whole(brain, turn("Say something nice.", seed=3))
+    assert abs(brain.count([text])[0] - done.usage.text_out) <= 2  # the end-of-answer token, a trimmed newline
+
+
+def test_a_conversation_is_read_once(brain: Llama) -> None:
+    first = "Here is a fact to keep in mind: " + LONG[:2000]
+    text, done, _ = whole(brain, turn(first, max_tokens=8))
+    _, again, _ = whole(brain, turn(first, text, "Thanks!", max_tokens=1))
+    assert again.usage.cached > done.usage.text_in * 0.9
+
+
+def test_unicode_comes_whole(brain: Llama) -> None:
+    schema = Schema("word", json.dumps({"const": "東京 🎉 naïve"}))
+    text, _, _ = whole(brain, Turn(turn("Say it.").messages, schema=schema))
+    assert json.loads(text) == "東京 🎉 naïve"
+
+
+def test_a_schema_is_kept_to(brain: Llama) -> None:
+    shape = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    asked = Turn(turn("How old are you?").messages, schema=Schema("person", json.dumps(shape)))
+    text, done, _ = whole(brain, asked)
+    assert done.reason == "stop"
+    assert isinstance(json.loads(text)["age"], int)
+
+
+@pytest.mark.parametrize("schema", ["{", '{"type": "no such type"}'])
+def test_a_schema_that_cannot_be_followed_is_refused(brain: Llama, schema: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        whole(brain, Turn(turn("Hi").messages, schema=Schema("mine", schema)))
+    assert refused.value.param == "response_format"
+    assert "mine" in refused.value.message
+
+
+def test_closing_stops_an_answer(brain: Llama) -> None:
+    answer = cast("Generator[object]", brain.generate(turn("Tell me a very long story.", max_tokens=4000)))
+    assert any(isinstance(event, TextDelta) for event in islice(answer, 200))
+    answer.close()
+    assert whole(brain, turn("Hello!", max_tokens=3))[1].reason == "length"
+
+
+def test_closing_stops_the_reading_of_a_long_prompt(brain: Llama) -> None:
+    reading = cast("Generator[object]", brain.generate(turn(LONG)))
+    assert list(islice(reading, 5)) == [None] * 5
+    reading.close()
+    # what had been read is kept: far less than the whole prompt
+    _, done, _ = whole(brain, turn(LONG[:3000], max_tokens=1))
+    assert done.usage.cached < 400
+
+
+def test_four_at_once(brain: Llama) -> None:
+    answers: dict[int, str] = {}
+
+    def run(number: int) -> None:
+        answers[number] = whole(brain, turn(f"Tell me about the number {number}.", max_tokens=30))[0]
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(answers[number] for number in range(4))
+
+
+def test_a_full_context_makes_them_wait_their_turn() -> None:
+    path = embedded.fetched()
+    if path is None:
+        pytest.skip("the embedded model is not fetched here")
+    small = Llama(Llama.Options(model=str(path), context=512))
+    ends: list[TurnDone] = []
+
+    def run(number: int) -> None:
+        ends.append(whole(small, turn(f"Number {number}. " + LONG[:900], max_tokens=100))[1])
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    small.close()
+    assert len(ends) == 4
+    assert all(200 < end.usage.text_in < 400 for end in ends)
+
+
+def test_a_prompt_over_the_context_is_refused_with_its_size(brain: Llama) -> None:
+    words = LONG * 2
+    empty = whole(brain, turn("", max_tokens=1))[1].usage.text_in
+    with pytest.raises(BadRequest) as refused:
+        whole(brain, turn(words))
+    assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "messages")
+    resulted = brain.count([words])[0] + empty
+    assert refused.value.message == (
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in "
+        f"{resulted} tokens. Please reduce the length of the messages."
+    )
+
+
+def test_speech_and_tools_reach_it_as_words(brain: Llama) -> None:
+    messages = (
+        Message("system", (Text("Be brief."),)),
+        Message("user", (Text("Look:"), Speech(Pcm(b"", 16000), "what is the weather"))),
+        Message("assistant", (ToolCall("c1", "weather", '{"city": "Rome"}'),)),
+        Message("tool", (ToolResult("c1", "sunny"),)),
+    )
+    assert chat_messages(Turn(messages), "unused") == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Look:\nwhat is the weather"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "sunny"},
+    ]
+    assert whole(brain, Turn(messages, sampling=Sampling(max_tokens=3)))[1].usage.text_in > 20
+
+
+def test_the_instruction_leads_only_where_there_is_none() -> None:
+    assert chat_messages(turn("Hi"), "Be kind.")[0] == {"role": "system", "content": "Be kind."}
+    assert len(chat_messages(turn("Hi"), "")) == 1
+
+
+def test_nothing_is_printed(brain: Llama, capfd: pytest.CaptureFixture[str]) -> None:
+    whole(brain, turn("A secret.", max_tokens=3))
+    with pytest.raises(BadRequest):
+        whole(brain, turn(LONG * 2))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_missing_or_broken_file_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="no model file"):
+        Llama(Llama.Options(model=str(tmp_path / "none.gguf")))
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF, or not")
+    with pytest.raises(ValueError, match="cannot load"):
+        Llama(Llama.Options(model=str(tmp_path / "bad.gguf")))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_options_refuse_what_they_do_not_know() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"model": "m", "ctx": 1}, Llama.Options)
+
+
+def test_closing_leaves_nothing_behind(brain: Llama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = embedded.fetched()
+    other = Llama(Llama.Options(model=str(path), context=512))
+    assert len(list(tmp_path.iterdir())) == 1
+    assert other.card().context == 512
+    other.close()
+    assert list(tmp_path.iterdir()) == []
