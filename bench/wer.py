@@ -1,0 +1,27 @@
+"""Word error rate, as both bench scripts count it."""
+
+import re
+
+_SPELLINGS = {"mr": "mister", "mrs": "missus", "dr": "doctor", "okay": "ok"}
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words without punctuation; an apostrophe inside a word stays; hyphens part words."""
+    found: list[str] = re.findall(r"\w+(?:'\w+)*", text.lower().replace("’", "'"))
+    return [_SPELLINGS.get(word, word) for word in found]
+
+
+def distance(said: list[str], heard: list[str]) -> int:
+    """Fewest words to change, drop or add to make `heard` into `said`."""
+    row = list(range(len(heard) + 1))
+    for i, mine in enumerate(said, 1):
+        before, row[0] = row[0], i
+        for j, theirs in enumerate(heard, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (mine != theirs))
+    return row[-1]
+
+
+def wer(pairs: list[tuple[str, str]]) -> float:
+    """Word error rate over (said, heard) pairs together: errors by words said."""
+    errors = sum(distance(words(said), words(heard)) for said, heard in pairs)
+    return errors / max(1, sum(len(words(said)) for said, _ in pairs))
