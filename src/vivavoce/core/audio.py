@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 SAMPLE_BYTES = 2
+ROUNDING_SLACK = 1e-6
 
 SPOKEN_RATE = 24_000
 """Samples a second of everything that is said, whichever engine says it."""
@@ -32,7 +33,8 @@ class Pcm:
 
     def until(self, seconds: float) -> Self:
         """The part before `seconds`, on a whole sample."""
-        return type(self)(self.data[: int(seconds * self.rate) * SAMPLE_BYTES], self.rate)
+        samples = int(seconds * self.rate + ROUNDING_SLACK)
+        return type(self)(self.data[: max(samples, 0) * SAMPLE_BYTES], self.rate)
 
 
 def join(pieces: list[Pcm], rate: int) -> Pcm:

@@ -134,7 +134,7 @@ class Synthesizer(Protocol):
     """Says one piece."""
 
     def synthesize(self, say: Utterance) -> Stream[Pcm]:
-        """Yield the sound of one piece as it is made."""
+        """Yield the sound of one piece as it is made, at `core.audio.SPOKEN_RATE`."""
         ...
 
 

@@ -3,10 +3,10 @@
     PublicError                     status  kind                    code
     ├── BadRequest                  400     invalid_request_error   (given)
     │   └── BadAudio                400     invalid_request_error   unsupported_format
-    ├── Unauthorized                401     invalid_request_error   invalid_api_key
+    ├── Unauthorized                401     invalid_request_error   (given)
     ├── Forbidden                   403     invalid_request_error   (none)
     ├── NotFound                    404     invalid_request_error   (given)
-    ├── TooLarge                    413     invalid_request_error   request_too_large
+    ├── TooLarge                    413     invalid_request_error   (given)
     ├── EngineFailed                500     server_error            (none)
     ├── Overloaded                  503     server_error            (none)      with Retry-After
     └── EngineTimeout               504     server_error            (none)

@@ -1,0 +1,145 @@
+"""Three engines that answer one turn together: hear, then think and speak at once."""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+from vivavoce.core.audio import Pcm
+from vivavoce.core.budget import Budget, BudgetSpent
+from vivavoce.core.engines import Hearing, LanguageModel, Speaker, Speaking, Transcriber
+from vivavoce.core.errors import BadRequest, EngineFailed
+from vivavoce.core.tasks import together
+from vivavoce.core.turn import (
+    AudioDelta,
+    InputTranscript,
+    Message,
+    Reason,
+    Send,
+    Speech,
+    Stream,
+    TextDelta,
+    Turn,
+    TurnDone,
+    Usage,
+)
+from vivavoce.core.usage import audio_tokens_in, fixed_tokens_in, texts_in
+
+# Words that may wait for the voice. An answer of the longest kind; a full queue only makes the thinking wait.
+WAITING_WORDS = 16_384
+NOTHING_HEARD = "(nothing was heard)"
+
+
+class Cascade:
+    """A `Responder` made of a transcriber, a language model and a speaker; any but the model may be missing."""
+
+    def __init__(
+        self, hear: Transcriber | None, think: LanguageModel, speak: Speaker | None, language: str | None = None
+    ) -> None:
+        self._hear = hear
+        self._think = think
+        self._speak = speak
+        self._language = language
+
+    async def respond(self, turn: Turn, send: Send) -> None:
+        """Answer `turn`; see `core.engines.Responder`."""
+        heard = await self._transcribe(turn, send)
+        budget = Budget(send, turn.sampling.max_tokens, spoken=turn.voice is not None)
+        answer = _Answer(self._think, heard, budget)
+        try:
+            if heard.voice is None:
+                await answer.write(None)
+            else:
+                await self._say(heard.voice, answer)
+            await budget.finish()
+        except BudgetSpent:
+            answer.reason = "length"
+        await send(TurnDone(answer.reason, await answer.usage()))
+
+    async def _say(self, voice: str, answer: "_Answer") -> None:
+        if self._speak is None:
+            raise BadRequest("This model does not speak. Ask for modalities ['text'].", param="modalities")
+        words: asyncio.Queue[str | None] = asyncio.Queue(WAITING_WORDS)
+        async with aclosing(_until_none(words)) as coming:
+            spoken = self._speak.speak(coming, Speaking(voice, self._language))
+            await together([answer.write(words), _send_all(spoken, answer.budget)])
+
+    async def _transcribe(self, turn: Turn, send: Send) -> Turn:
+        places = [
+            (m, p, part)
+            for m, message in enumerate(turn.messages)
+            for p, part in enumerate(message.parts)
+            if isinstance(part, Speech) and part.transcript is None
+        ]
+        if not places:
+            return turn
+        texts = await together([self._listen(part) for _, _, part in places])
+        messages = [list(message.parts) for message in turn.messages]
+        for (m, p, part), text in zip(places, texts, strict=True):
+            await send(InputTranscript(m, p, text))
+            messages[m][p] = replace(part, pcm=None, transcript=text or NOTHING_HEARD)
+        heard = tuple(
+            Message(message.role, tuple(parts)) for message, parts in zip(turn.messages, messages, strict=True)
+        )
+        return replace(turn, messages=heard)
+
+    async def _listen(self, part: Speech) -> str:
+        if self._hear is None:
+            raise BadRequest("This model does not hear. Send text.", param="messages")
+        if part.pcm is None:
+            raise EngineFailed
+        async with (
+            aclosing(_once(part.pcm)) as sound,
+            aclosing(self._hear.transcribe(sound, Hearing(language=self._language))) as heard,
+        ):
+            return " ".join([found.text async for found in heard if found.final and found.text])
+
+
+class _Answer:
+    """One answer in the making: what the language model has said of it so far."""
+
+    def __init__(self, think: LanguageModel, turn: Turn, budget: Budget) -> None:
+        self._think = think
+        self._turn = turn
+        self.budget = budget
+        self.reason: Reason = "stop"
+        self._cached = 0
+
+    async def usage(self) -> Usage:
+        """What the prompt and the answer so far have cost."""
+        counts = await self._think.count(texts_in(self._turn))
+        return Usage(
+            text_in=sum(counts) + fixed_tokens_in(self._turn),
+            audio_in=audio_tokens_in(self._turn),
+            text_out=self.budget.text_tokens,
+            audio_out=self.budget.audio_tokens,
+            cached=self._cached,
+        )
+
+    async def write(self, words: asyncio.Queue[str | None] | None) -> None:
+        """Have the model think, and pass its words on: to the client, and to the voice if there is one."""
+        events = self._think.generate(self._turn)
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, TurnDone):
+                    self.reason, self._cached = event.reason, event.usage.cached
+                    break
+                if words is not None and isinstance(event, TextDelta):
+                    await words.put(event.text)
+                await self.budget(event)
+        if words is not None:
+            await words.put(None)
+
+
+async def _send_all(sounds: Stream[AudioDelta], send: Send) -> None:
+    async with aclosing(sounds):
+        async for sound in sounds:
+            await send(sound)
+
+
+async def _until_none(words: "asyncio.Queue[str | None]") -> Stream[str]:
+    while (word := await words.get()) is not None:
+        yield word
+
+
+async def _once(pcm: Pcm) -> Stream[Pcm]:
+    yield pcm

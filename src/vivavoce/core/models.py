@@ -1,0 +1,34 @@
+"""A model as the server offers it: a name, who answers for it, and what it can do."""
+
+from dataclasses import dataclass
+
+from vivavoce.core.engines import Responder
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model can do."""
+
+    hears: bool
+    speaks: bool
+    voices: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    """ISO-639-1; empty: any."""
+    context: int = 128_000
+    """Tokens."""
+    max_output: int = 16_384
+    """Tokens."""
+    owner: str = "vivavoce"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One name clients may put in `model`."""
+
+    name: str
+    snapshot: str
+    """The name an answer gives: the dated one, where there is one."""
+    responder: Responder
+    card: ModelCard
+    created: int = 0
+    """Unix seconds."""
