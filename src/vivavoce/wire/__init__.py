@@ -1,0 +1,1 @@
+"""OpenAI's JSON, both ways: pure functions and structs, no I/O."""

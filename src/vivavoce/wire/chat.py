@@ -1,0 +1,257 @@
+"""A chat completion request, from bytes to a turn."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from vivavoce.core.errors import BadRequest
+from vivavoce.core.turn import (
+    Message,
+    Part,
+    Role,
+    Sampling,
+    Speech,
+    Text,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+from vivavoce.wire.invalid import explain, not_json
+from vivavoce.wire.request import (
+    DECODER,
+    AssistantMessage,
+    AudioPart,
+    ChatRequest,
+    FilePart,
+    FunctionMessage,
+    ImagePart,
+    RefusalPart,
+    RequestMessage,
+    TextPart,
+    ToolMessage,
+    UserMessage,
+)
+
+SUPPORTED = {
+    "format": "Supported values are: 'wav', 'aac', 'mp3', 'flac', 'opus', and 'pcm16'.",
+    "role": "Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.",
+    "type": "Supported values are: 'text'.",
+    "user.type": "Supported values are: 'text' and 'input_audio'.",
+    "assistant.type": "Supported values are: 'text' and 'refusal'.",
+    "modalities": "Supported values are: 'text' and 'audio'.",
+}
+TEXT_ONLY = "This model requires that either input content or output modality contain audio."
+URLSAFE = str.maketrans("-_", "+/", " \t\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part stands in the request."""
+
+    message: int
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording in the request, still as it was sent."""
+
+    place: Place
+    data: str
+
+    @property
+    def param(self) -> str:
+        """The path of its data."""
+        return f"messages[{self.place.message}].content[{self.place.part}].input_audio.data"
+
+
+def decode(body: bytes, *, strict: bool = False) -> ChatRequest:
+    """Read a request's body.
+
+    Raises:
+        BadRequest: not JSON, not a chat request, or one that contradicts itself; with `strict` also one that the
+            original would have refused.
+    """
+    try:
+        request = DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        raise explain(error, body, SUPPORTED) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise not_json() from None
+    _check_content(request)
+    _check_audio(request)
+    if strict and not request.speaks and not any(True for _ in recordings(request)):
+        raise BadRequest(TEXT_ONLY, param="model", code="invalid_value")
+    return request
+
+
+def recordings(request: ChatRequest) -> Iterator[Recording]:
+    """The recordings of a request, in order."""
+    for m, message in enumerate(request.messages):
+        if isinstance(message, UserMessage) and not isinstance(message.content, str):
+            for p, part in enumerate(message.content):
+                if isinstance(part, AudioPart):
+                    yield Recording(Place(m, p), part.input_audio.data)
+
+
+def references(request: ChatRequest) -> Iterator[tuple[int, str]]:
+    """The earlier spoken answers a request names: the message's index, and the answer's id."""
+    for m, message in enumerate(request.messages):
+        if isinstance(message, AssistantMessage) and message.audio is not None:
+            yield m, message.audio.id
+
+
+def sound_bytes(recording: Recording) -> bytes:
+    """The bytes of a recording. White space, the URL-safe alphabet, missing padding and `data:` URLs are taken.
+
+    Raises:
+        BadRequest: it is not base64, or nothing.
+    """
+    data = recording.data
+    if data.startswith("data:"):
+        data = data.partition(",")[2]
+    text = data.translate(URLSAFE).rstrip("=")
+    try:
+        sound = b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        sound = b""
+    if not sound:
+        raise BadRequest(
+            f"Invalid '{recording.param}'. Expected base64-encoded audio bytes but got an invalid value.",
+            param=recording.param,
+            code="invalid_value",
+        )
+    return sound
+
+
+def not_found(message: int, answer: str) -> BadRequest:
+    """The error for a spoken answer's id that is unknown or expired."""
+    shown = answer if answer.isascii() and answer.isprintable() and len(answer) <= 64 else "audio"
+    return BadRequest(
+        f"Assistant audio {shown} not found.", param=f"content.messages[{message}].audio.id", code="audio_not_found"
+    )
+
+
+def to_turn(request: ChatRequest, heard: Mapping[Place, Speech], said: Mapping[int, Speech]) -> Turn:
+    """The turn a request asks for.
+
+    Args:
+        request: as decoded.
+        heard: the sound of each recording.
+        said: the earlier spoken answer that each message names.
+    """
+    messages = tuple(
+        Message(_role(message), tuple(_parts(m, message, heard, said))) for m, message in enumerate(request.messages)
+    )
+    stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
+    sampling = Sampling(
+        temperature=request.temperature,
+        top_p=request.top_p,
+        seed=request.seed,
+        stop=tuple(text for text in stop if text),
+        presence_penalty=request.presence_penalty or 0.0,
+        frequency_penalty=request.frequency_penalty or 0.0,
+        max_tokens=request.budget,
+    )
+    return Turn(messages, voice=voice_of(request), sampling=sampling)
+
+
+def voice_of(request: ChatRequest) -> str | None:
+    """The voice asked for; None: a text answer."""
+    if not request.speaks or request.audio is None:
+        return None
+    voice = request.audio.voice
+    return voice if isinstance(voice, str) else voice.id
+
+
+def unknown_voice(voice: str, voices: tuple[str, ...]) -> BadRequest:
+    """The error for a voice the model does not have."""
+    listed = " and ".join(", ".join(f"'{name}'" for name in voices).rsplit(", ", 1))
+    return BadRequest(
+        f"Invalid value: '{voice[:64]}'. Supported values are: {listed}.", param="audio.voice", code="invalid_value"
+    )
+
+
+def _check_content(request: ChatRequest) -> None:
+    for m, message in enumerate(request.messages):
+        parts = message.content if isinstance(message, UserMessage) else ()
+        for part in () if isinstance(parts, str) else parts:
+            if isinstance(part, ImagePart | FilePart):
+                kind = "image_url" if isinstance(part, ImagePart) else "file"
+                raise BadRequest(
+                    f"This model does not support {kind} content.",
+                    param=f"messages[{m}].content",
+                    code="invalid_value",
+                )
+        if isinstance(message, AssistantMessage):
+            _check_assistant(m, message)
+
+
+def _check_assistant(index: int, message: AssistantMessage) -> None:
+    if message.content is None and not (message.audio or message.tool_calls or message.function_call):
+        param = f"messages[{index}].content"
+        raise BadRequest(
+            f"Invalid value for 'content': expected a string, got null. (at '{param}')", param=param, code=None
+        )
+
+
+def _check_audio(request: ChatRequest) -> None:
+    if (request.n or 1) > 1:
+        raise BadRequest("Unsupported value: 'n' must be 1.", param="n", code="unsupported_value")
+    if not request.speaks:
+        return
+    if request.audio is None:
+        raise BadRequest("Missing required parameter: 'audio'.", param="audio", code="missing_required_parameter")
+    if request.stream and request.audio.format != "pcm16":
+        raise BadRequest(
+            f"Unsupported value: 'audio.format' does not support '{request.audio.format}' when stream=true. "
+            "Supported values are: 'pcm16'.",
+            param="audio.format",
+            code="unsupported_value",
+        )
+
+
+def _role(message: RequestMessage) -> Role:
+    if isinstance(message, UserMessage):
+        return "user"
+    if isinstance(message, AssistantMessage):
+        return "assistant"
+    return "tool" if isinstance(message, ToolMessage | FunctionMessage) else "system"
+
+
+def _parts(
+    index: int, message: RequestMessage, heard: Mapping[Place, Speech], said: Mapping[int, Speech]
+) -> Iterator[Part]:
+    if isinstance(message, ToolMessage):
+        yield ToolResult(message.tool_call_id, "".join(part.text for part in _texts(message.content)))
+    elif isinstance(message, FunctionMessage):
+        yield ToolResult(message.name, message.content or "")
+    elif isinstance(message, AssistantMessage):
+        yield from _answered(index, message, said)
+    elif isinstance(message.content, str):
+        yield Text(message.content)
+    else:
+        for p, part in enumerate(message.content):
+            yield Text(part.text) if isinstance(part, TextPart) else heard[Place(index, p)]
+
+
+def _answered(index: int, message: AssistantMessage, said: Mapping[int, Speech]) -> Iterator[Part]:
+    """An earlier answer. Where it was spoken, that says all: clients send an empty text beside it."""
+    if index in said:
+        yield said[index]
+    elif isinstance(message.content, str):
+        yield Text(message.content)
+    else:
+        for part in message.content or ():
+            yield Text(part.refusal if isinstance(part, RefusalPart) else part.text)
+    for call in message.tool_calls or ():
+        yield ToolCall(call.id, call.function.name, call.function.arguments)
+    if message.function_call is not None:
+        yield ToolCall(message.function_call.name, message.function_call.name, message.function_call.arguments)
+
+
+def _texts(content: str | list[TextPart]) -> list[TextPart]:
+    return [TextPart(content)] if isinstance(content, str) else content

@@ -1,0 +1,126 @@
+"""A whole chat completion, from events to bytes."""
+
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from vivavoce.core.turn import Reason, Usage
+
+
+class PromptDetails(Struct):
+    """Tokens of the prompt, by kind."""
+
+    cached_tokens: int = 0
+    audio_tokens: int = 0
+    text_tokens: int = 0
+    image_tokens: int = 0
+
+
+class CompletionDetails(Struct):
+    """Tokens of the answer, by kind."""
+
+    reasoning_tokens: int = 0
+    audio_tokens: int = 0
+    accepted_prediction_tokens: int = 0
+    rejected_prediction_tokens: int = 0
+    text_tokens: int = 0
+
+
+class UsageBody(Struct):
+    """Tokens of a completion; the details sum to the totals."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptDetails
+    completion_tokens_details: CompletionDetails
+
+
+class AudioBody(Struct):
+    """A spoken answer."""
+
+    id: str
+    data: str
+    """Base64 of a file in the format asked for."""
+    expires_at: int
+    """Unix seconds."""
+    transcript: str
+
+
+class AnswerMessage(Struct):
+    """The answer: `content` where it is written, `audio` where it is spoken."""
+
+    role: str
+    content: str | None
+    refusal: str | None
+    audio: AudioBody | UnsetType = UNSET
+    annotations: list[Any] = msgspec.field(default_factory=list[Any])
+
+
+class Choice(Struct):
+    """One answer, and why it ended."""
+
+    index: int
+    message: AnswerMessage
+    logprobs: None
+    finish_reason: Reason
+
+
+class Completion(Struct):
+    """The body of a chat completion."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: UsageBody
+    service_tier: str
+    system_fingerprint: str
+
+
+class Head(Struct):
+    """What every chunk and every completion of one request begins with."""
+
+    id: str
+    created: int
+    """Unix seconds."""
+    model: str
+    """The snapshot's name, not the alias that was asked for."""
+    fingerprint: str
+
+
+def usage_body(usage: Usage) -> UsageBody:
+    """Usage as clients read it."""
+    prompt, answer = usage.text_in + usage.audio_in, usage.text_out + usage.audio_out
+    return UsageBody(
+        prompt,
+        answer,
+        prompt + answer,
+        PromptDetails(min(usage.cached, usage.text_in), usage.audio_in, usage.text_in),
+        CompletionDetails(audio_tokens=usage.audio_out, text_tokens=usage.text_out),
+    )
+
+
+def audio_body(audio_id: str, sound: bytes, expires_at: int, transcript: str) -> AudioBody:
+    """A spoken answer as clients read it."""
+    return AudioBody(audio_id, b64encode(sound).decode(), expires_at, transcript)
+
+
+def encode(head: Head, text: str, audio: AudioBody | None, reason: Reason, usage: Usage) -> bytes:
+    """The bytes of a whole completion: a written answer, or with `audio` a spoken one."""
+    message = AnswerMessage("assistant", None if audio else text, None, audio or UNSET)
+    choice = Choice(0, message, None, reason)
+    body = Completion(
+        head.id,
+        "chat.completion",
+        head.created,
+        head.model,
+        [choice],
+        usage_body(usage),
+        "default",
+        head.fingerprint,
+    )
+    return msgspec.json.encode(body)

@@ -1,0 +1,21 @@
+"""Ids of the shapes the original gives."""
+
+import secrets
+import string
+
+BASE62 = string.ascii_letters + string.digits
+
+
+def completion_id() -> str:
+    """`chatcmpl-` and 29 letters and digits."""
+    return "chatcmpl-" + "".join(secrets.choice(BASE62) for _ in range(29))
+
+
+def audio_id() -> str:
+    """`audio_` and 32 hexadecimal digits: nobody guesses another's."""
+    return "audio_" + secrets.token_hex(16)
+
+
+def request_id() -> str:
+    """`req_` and 32 hexadecimal digits."""
+    return "req_" + secrets.token_hex(16)

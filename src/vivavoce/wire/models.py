@@ -1,0 +1,47 @@
+"""The model list, and its errors."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from vivavoce.core.errors import NotFound
+
+
+class ModelBody(msgspec.Struct):
+    """One model."""
+
+    id: str
+    object: str
+    created: int
+    """Unix seconds."""
+    owned_by: str
+    shutdown_date: None = None
+
+
+class ModelList(msgspec.Struct):
+    """All models."""
+
+    object: str
+    data: list[ModelBody]
+
+
+def model(name: str, created: int, owner: str) -> bytes:
+    """The JSON of one model."""
+    return msgspec.json.encode(ModelBody(name, "model", created, owner))
+
+
+def model_list(models: Iterable[tuple[str, int, str]]) -> bytes:
+    """The JSON of all models, each a name, its time in Unix seconds, and its owner."""
+    return msgspec.json.encode(
+        ModelList("list", [ModelBody(name, "model", created, owner) for name, created, owner in models])
+    )
+
+
+def unknown_model(name: str) -> NotFound:
+    """The error of `GET /v1/models/{name}`."""
+    return NotFound(f"The model '{name[:128]}' does not exist", param="model", code="model_not_found")
+
+
+def no_access(name: str) -> NotFound:
+    """The error of a request that names no model of ours."""
+    return NotFound(f"The model `{name[:128]}` does not exist or you do not have access to it.", code="model_not_found")

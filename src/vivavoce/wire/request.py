@@ -1,0 +1,188 @@
+"""A chat completion request, field by field. Source: OpenAI's schema, `CreateChatCompletionRequest`.
+
+Unknown fields are let through: clients send what their provider understands.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
+Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Seed: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Format: TypeAlias = Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
+
+
+class TextPart(Struct, tag_field="type", tag="text"):
+    """Written words."""
+
+    text: str
+
+
+class RefusalPart(Struct, tag_field="type", tag="refusal"):
+    """An earlier refusal of the model's."""
+
+    refusal: str
+
+
+class InputAudio(Struct):
+    """A recording."""
+
+    data: str
+    """Base64, or a `data:` URL."""
+    format: str
+    """`wav` or `mp3`; what the bytes say counts."""
+
+
+class AudioPart(Struct, tag_field="type", tag="input_audio"):
+    """Spoken words."""
+
+    input_audio: InputAudio
+
+
+class ImagePart(Struct, tag_field="type", tag="image_url"):
+    """A picture: known, and refused."""
+
+    image_url: Any = None
+
+
+class FilePart(Struct, tag_field="type", tag="file"):
+    """A file: known, and refused."""
+
+    file: Any = None
+
+
+UserPart: TypeAlias = TextPart | AudioPart | ImagePart | FilePart
+Texts: TypeAlias = str | Annotated[list[TextPart], Meta(min_length=1)]
+
+
+class SystemMessage(Struct, tag_field="role", tag="system"):
+    """Instructions."""
+
+    content: Texts
+
+
+class DeveloperMessage(Struct, tag_field="role", tag="developer"):
+    """Instructions, by their newer name."""
+
+    content: Texts
+
+
+class UserMessage(Struct, tag_field="role", tag="user"):
+    """What a person wrote or said."""
+
+    content: str | Annotated[list[UserPart], Meta(min_length=1)]
+
+
+class FunctionCall(Struct):
+    """A function's name and its arguments as JSON text."""
+
+    name: str
+    arguments: str
+
+
+class CallMessagePart(Struct):
+    """One earlier tool call."""
+
+    id: str
+    function: FunctionCall
+    type: str = "function"
+
+
+class AudioRef(Struct):
+    """An earlier spoken answer, by its id."""
+
+    id: str
+
+
+class AssistantMessage(Struct, tag_field="role", tag="assistant"):
+    """What the model answered earlier: words, a spoken answer's id, calls."""
+
+    content: str | list[TextPart | RefusalPart] | None = None
+    audio: AudioRef | None = None
+    tool_calls: list[CallMessagePart] | None = None
+    function_call: FunctionCall | None = None
+    refusal: str | None = None
+
+
+class ToolMessage(Struct, tag_field="role", tag="tool"):
+    """What a tool answered."""
+
+    content: Texts
+    tool_call_id: str
+
+
+class FunctionMessage(Struct, tag_field="role", tag="function"):
+    """What a function answered, in the older form."""
+
+    name: str
+    content: str | None = None
+
+
+RequestMessage: TypeAlias = (
+    SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
+)
+
+
+class CustomVoice(Struct):
+    """A voice by its id."""
+
+    id: str
+
+
+class AudioOut(Struct):
+    """How the answer is to sound."""
+
+    voice: str | CustomVoice
+    format: Format
+
+
+class StreamOptions(Struct):
+    """What a stream carries beside the answer."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class ChatRequest(Struct):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: str
+    messages: Annotated[list[RequestMessage], Meta(min_length=1)]
+    modalities: list[Literal["text", "audio"]] | None = None
+    audio: AudioOut | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    max_completion_tokens: Tokens | None = None
+    max_tokens: Tokens | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    seed: Seed | None = None
+    store: bool | None = None
+    metadata: dict[str, str] | None = None
+    response_format: dict[str, Any] | None = None
+    tools: list[Any] | None = None
+    tool_choice: Any = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the answer is to be spoken."""
+        return "audio" in (self.modalities or ())
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether a stream ends with a usage chunk."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    @property
+    def budget(self) -> int | None:
+        """Most tokens of the answer, text and audio together."""
+        return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
+
+
+DECODER = msgspec.json.Decoder(ChatRequest)
