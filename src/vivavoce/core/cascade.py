@@ -30,12 +30,22 @@ NOTHING_HEARD = "(nothing was heard)"
 
 
 class Cascade:
-    """A `Responder` made of a transcriber, a language model and a speaker; any but the model may be missing."""
+    """A `Responder` made of a transcriber, a language model and a speaker; any but the model may be missing.
+
+    `ears` is how many recordings the transcriber hears at once: a turn of several does not wait in line behind itself.
+    """
 
     def __init__(
-        self, hear: Transcriber | None, think: LanguageModel, speak: Speaker | None, language: str | None = None
+        self,
+        hear: Transcriber | None,
+        think: LanguageModel,
+        speak: Speaker | None,
+        *,
+        language: str | None = None,
+        ears: int | None = None,
     ) -> None:
         self._hear = hear
+        self._ears = ears
         self._think = think
         self._speak = speak
         self._language = language
@@ -72,7 +82,7 @@ class Cascade:
         ]
         if not places:
             return turn
-        texts = await together([self._listen(part) for _, _, part in places])
+        texts = await together([self._listen(part) for _, _, part in places], self._ears)
         messages = [list(message.parts) for message in turn.messages]
         for (m, p, part), text in zip(places, texts, strict=True):
             await send(InputTranscript(m, p, text))

@@ -15,14 +15,23 @@ def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return first
 
 
-async def together(coroutines: Sequence[Coroutine[None, None, T]]) -> list[T]:
-    """Run coroutines side by side and return their results in order.
+async def together(coroutines: Sequence[Coroutine[None, None, T]], at_once: int | None = None) -> list[T]:
+    """Run coroutines side by side, at most `at_once` of them at a time, and return their results in order.
 
     When one fails the others are cancelled and awaited, and its own error is raised.
     """
+    places = asyncio.Semaphore(at_once or max(len(coroutines), 1))
+
+    async def run(coroutine: Coroutine[None, None, T]) -> T:
+        async with places:
+            return await coroutine
+
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+            tasks = [group.create_task(run(coroutine)) for coroutine in coroutines]
     except BaseExceptionGroup as failed:
         raise first_error(failed) from None
+    finally:
+        for coroutine in coroutines:
+            coroutine.close()  # one that never got its place would warn that it was never awaited
     return [task.result() for task in tasks]

@@ -1,0 +1,264 @@
+"""Processes that hold blocking engines, and calls to them.
+
+    stream("synthesize", say) ─► a free worker ─► unix socket ─► engine process
+                                     │ none free: wait in line, at most `wait_s`, then Overloaded
+                                     │ died: every call in flight fails at once; restarted with back-off, while
+                                     │       those in line wait on
+                                     └ silent too long: killed, then as if it had died
+
+What a call yields is read into memory as fast as the engine makes it (a call is short), so a slow reader never holds
+an engine.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from vivavoce.core import errors
+from vivavoce.core.engines import Card
+from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError
+from vivavoce.core.tasks import together
+from vivavoce.core.turn import Stream
+from vivavoce.engines.child import Child, EngineMissing, Spec
+from vivavoce.engines.frames import Broken, encode, read_frame_from
+
+log = logging.getLogger("vivavoce.pool")
+
+BUFFER = 1024 * 1024
+WAITING_ITEMS = 65_536
+"""More than any call yields; an engine that never ends is stopped there."""
+END = object()
+BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)
+STEADY_S = 30.0
+"""A worker that lived this long starts its back-off anew."""
+
+
+class Worker:
+    """One place for a process: the one running there now, if any, and how many calls it has."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.child: Child | None = None
+        self.busy = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether it can take a call at once."""
+        return self.child is not None and not self.child.lost and self.busy < self.child.card.parallel
+
+
+class Pool:
+    """One engine in `workers` processes."""
+
+    def __init__(
+        self, spec: Spec, *, workers: int = 1, wait_s: float = 2.0, silence_s: float = 30.0, start_s: float = 60.0
+    ) -> None:
+        self.spec = spec
+        self._workers = [Worker(spec) for _ in range(workers)]
+        self._wait_s = wait_s
+        self._silence_s = silence_s
+        self._start_s = start_s
+        self._line: deque[asyncio.Future[Worker]] = deque()
+        self._supervisors: list[asyncio.Task[None]] = []
+        self.restarts = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether every worker runs."""
+        return all(worker.child is not None and not worker.child.lost for worker in self._workers)
+
+    @property
+    def places(self) -> int:
+        """How many calls it serves at once; known once started."""
+        return self.card.parallel * len(self._workers)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes running now."""
+        return [worker.child.pid for worker in self._workers if worker.child is not None]
+
+    @property
+    def card(self) -> Card:
+        """What the engine is and can do; known once started."""
+        return self._card
+
+    async def start(self) -> None:
+        """Start every worker.
+
+        Raises:
+            EngineMissing: the engine cannot be loaded; the message says why.
+        """
+        try:
+            await together([self._fill(worker) for worker in self._workers])
+        except BaseException:
+            await self.stop()
+            raise
+        self._supervisors = [asyncio.create_task(self._supervise(worker)) for worker in self._workers]
+
+    async def stop(self) -> None:
+        """Stop every process."""
+        for task in self._supervisors:
+            task.cancel()
+        await asyncio.gather(*self._supervisors, return_exceptions=True)
+        self._supervisors.clear()
+        running = [worker.child for worker in self._workers if worker.child is not None]
+        for worker in self._workers:
+            worker.child = None
+        await asyncio.gather(*(child.stop() for child in running))
+
+    async def stream(self, method: str, *arguments: Any, wait_s: float | None = None) -> Stream[Any]:
+        """Call `method` on a free worker and yield its items.
+
+        Raises:
+            TooLarge: what it is called with.
+            Overloaded: no worker was free within `wait_s`.
+            EngineFailed: the process died, or the engine has a bug.
+            EngineTimeout: nothing was heard of the process for `silence_s`; it has been killed.
+            PublicError: what the engine itself says to the client.
+        """
+        items: asyncio.Queue[Any] = asyncio.Queue()  # bounded in `_read`, which must never wait for it
+        frame = encode([method, *arguments])
+        call = asyncio.create_task(self._read(items, frame, self._wait_s if wait_s is None else wait_s))
+        call.add_done_callback(lambda _: items.put_nowait(END))
+        try:
+            while (item := await items.get()) is not END:
+                yield item
+            await call
+        finally:
+            call.cancel()
+            await asyncio.wait([call])
+            if not call.cancelled():
+                call.exception()
+
+    async def _read(self, items: asyncio.Queue[Any], call: bytes, wait_s: float) -> None:
+        """Read a whole call into `items`, however slowly they are taken; the worker is free when this ends."""
+        async with self._place(wait_s) as child, _connected(child) as (reader, writer):
+            writer.write(call)
+            while True:
+                kind, *content = await self._next(reader, child)
+                if kind == "end":
+                    return
+                if kind == "item" and items.qsize() < WAITING_ITEMS:
+                    items.put_nowait(content[0])
+                elif kind != "beat":
+                    raise self._error(kind, content)
+
+    async def count(self, texts: list[str]) -> list[int]:
+        """Call `count` beside whatever else the worker does."""
+        child = next((worker.child for worker in self._workers if worker.child is not None), None)
+        if child is None:
+            raise Overloaded
+        async with _connected(child) as (reader, writer):
+            writer.write(encode(["count", texts]))
+            kind, *content = await self._next(reader, child)
+            if kind != "item":
+                raise self._error(kind, content)
+            return list(content[0])
+
+    async def _next(self, reader: asyncio.StreamReader, child: Child) -> Any:
+        try:
+            async with asyncio.timeout(self._silence_s):
+                return await read_frame_from(reader)
+        except TimeoutError:
+            log.error("engine %s has not answered for %.0f s: killed", self.spec.name, self._silence_s)
+            child.kill()
+            raise EngineTimeout from None
+        except Broken:
+            child.kill()  # if it is not dead already: it has left a call without an end
+            raise EngineFailed from None
+
+    def _error(self, kind: str, content: list[Any]) -> PublicError:
+        """What a worker's last frame stands for, where it is not the end. An item's content is never logged."""
+        if kind == "error":
+            return _public(*content)
+        what = f"bug {content[0]}" if kind == "bug" else f"more than {WAITING_ITEMS} items in one call"
+        log.error("engine %s: %s", self.spec.name, what)
+        return EngineFailed()
+
+    @asynccontextmanager
+    async def _place(self, wait_s: float) -> AsyncGenerator[Child, None]:
+        worker = await self._free_worker(wait_s)
+        child = worker.child
+        try:
+            if child is None:
+                raise EngineFailed
+            yield child
+        finally:
+            worker.busy -= 1
+            self._admit()
+
+    async def _free_worker(self, wait_s: float) -> Worker:
+        turn: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        self._admit()
+        try:
+            async with asyncio.timeout(wait_s):
+                return await asyncio.shield(turn)
+        except BaseException as left:
+            if turn.done():
+                turn.result().busy -= 1
+                self._admit()
+            else:
+                self._line.remove(turn)
+            if isinstance(left, TimeoutError):
+                raise Overloaded from None
+            raise
+
+    def _admit(self) -> None:
+        """Give free places to those who wait, first come first served, the least busy worker first."""
+        while self._line:
+            worker = min((w for w in self._workers if w.free), key=lambda w: w.busy, default=None)
+            if worker is None:
+                return
+            worker.busy += 1
+            self._line.popleft().set_result(worker)
+
+    async def _fill(self, worker: Worker) -> None:
+        worker.child = await Child.start(self.spec, self._start_s)
+        self._card = worker.child.card
+
+    async def _supervise(self, worker: Worker) -> None:
+        """Keep a process in `worker`'s place for ever."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            if worker.child is not None:
+                began = loop.time()
+                code = await worker.child.ended()
+                failures = 0 if loop.time() - began > STEADY_S else failures
+                log.warning("engine %s ended with %s; starting it again", self.spec.name, code)
+                child, worker.child = worker.child, None
+                await child.stop()
+            await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+            failures += 1
+            self.restarts += 1
+            try:
+                await self._fill(worker)
+            except (EngineMissing, OSError) as error:
+                log.error("engine %s does not start: %s", self.spec.name, error)
+            self._admit()
+
+
+@asynccontextmanager
+async def _connected(child: Child) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter], None]:
+    try:
+        reader, writer = await asyncio.open_unix_connection(child.socket, limit=BUFFER)
+    except OSError:
+        raise EngineFailed from None
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+def _public(name: str, message: str, param: str | None, code: str | None) -> PublicError:
+    """The error of `core.errors` that an engine raised in its process."""
+    kind: type[PublicError] = getattr(errors, name)
+    if issubclass(kind, Overloaded | EngineTimeout):
+        return kind()
+    if issubclass(kind, EngineFailed):
+        return kind(message)
+    return kind(message, param=param, code=code)

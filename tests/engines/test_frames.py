@@ -1,0 +1,95 @@
+"""What travels between the server and an engine process comes out as it went in."""
+
+import asyncio
+import io
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vivavoce.audio.limits import Limits
+from vivavoce.core.audio import Pcm
+from vivavoce.core.engines import Card, Hearing, Transcript, Utterance, Word
+from vivavoce.core.errors import TooLarge
+from vivavoce.core.turn import (
+    Message,
+    Sampling,
+    Schema,
+    Speech,
+    Text,
+    TextDelta,
+    Tool,
+    ToolCall,
+    ToolCallDelta,
+    ToolChoice,
+    ToolResult,
+    Turn,
+    TurnDone,
+    Usage,
+)
+from vivavoce.engines import frames
+from vivavoce.engines.frames import Broken, decode, encode, read_frame, read_frame_from
+
+PARTS = (Text("a"), Speech(Pcm(b"ab", 16_000), None, 0.5), ToolCall("i", "n", "{}"), ToolResult("i", "r"))
+EVERYTHING = (
+    Turn((Message("user", PARTS),), (Tool("t"),), ToolChoice("required", "t"), "alloy", Schema("s", "{}"), Sampling(0.5)),  # noqa: E501
+    Transcript("heard", words=(Word("heard", 0.0, 0.5, 0.9),), language="en"),
+    (Hearing("en", words=True), Utterance("Hi", "alloy"), Card("c", ("hear",), parallel=4), Limits(1.5, 10)),
+    (TextDelta("a", 2), ToolCallDelta(0, "x"), TurnDone("length", Usage(1, 2, 3, 4, 5), "o")),
+)  # fmt: skip
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner).map(tuple),
+)
+
+
+def test_every_kind_of_value_comes_out_as_it_went_in() -> None:
+    assert read_frame(io.BytesIO(encode(EVERYTHING))) == EVERYTHING
+
+
+@given(values)
+def test_any_value_comes_out_as_it_went_in(value: object) -> None:
+    assert read_frame(io.BytesIO(encode(value))) == value
+
+
+async def test_frames_are_read_one_by_one_however_they_come() -> None:
+    reader = asyncio.StreamReader(limit=16)
+    for byte in encode(["one", b"x" * 1000]) + encode(("two",)):
+        reader.feed_data(bytes([byte]))
+    reader.feed_eof()
+    assert await read_frame_from(reader) == ("one", b"x" * 1000)
+    assert await read_frame_from(reader) == ("two",)
+    with pytest.raises(Broken):
+        await read_frame_from(reader)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4, 5, -1])
+async def test_a_frame_that_is_cut_is_broken(cut: int) -> None:
+    data = encode(["something"])[:cut]
+    with pytest.raises(Broken):
+        read_frame(io.BytesIO(data))
+    reader = asyncio.StreamReader()
+    reader.feed_data(data)
+    reader.feed_eof()
+    with pytest.raises(Broken):
+        await read_frame_from(reader)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xc1", msgspec.msgpack.encode({"": "Nobody"}), msgspec.msgpack.encode({"": "Pcm", "x": 1}), b"\x81\xa1a"]  # noqa: E501
+)  # fmt: skip
+def test_what_is_not_ours_is_broken(body: bytes) -> None:
+    with pytest.raises(Broken):
+        decode(body)
+
+
+def test_a_length_over_the_limit_is_broken_before_anything_is_read() -> None:
+    with pytest.raises(Broken, match="limit"):
+        read_frame(io.BytesIO(b"\xff\xff\xff\xff"))
+
+
+def test_more_than_a_frame_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "FRAME_LIMIT", 100)
+    with pytest.raises(TooLarge):
+        encode(bytes(101))
