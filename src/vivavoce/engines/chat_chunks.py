@@ -1,0 +1,65 @@
+"""The events of a streamed chat completion, as other servers send them."""
+
+from typing import Any
+
+import msgspec
+
+from vivavoce.core.errors import EngineFailed
+from vivavoce.core.turn import Reason
+
+REASONS: dict[str, Reason] = {"length": "length", "content_filter": "content_filter", "tool_calls": "tool_calls"}
+
+
+class Details(msgspec.Struct):
+    """The part of a prompt that was not read again."""
+
+    cached_tokens: int | None = None
+
+
+class Used(msgspec.Struct):
+    """What the other server counted."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: Details | None = None
+
+
+class Delta(msgspec.Struct):
+    """What a chunk adds."""
+
+    content: str | None = None
+
+
+class Choice(msgspec.Struct):
+    """One answer's part of a chunk."""
+
+    delta: Delta | None = None
+    finish_reason: str | None = None
+
+
+class Chunk(msgspec.Struct):
+    """One event of the other server's stream."""
+
+    choices: list[Choice] = msgspec.field(default_factory=list[Choice])
+    usage: Used | None = None
+    error: Any = None
+
+
+END = Chunk()
+"""Stands for `[DONE]`."""
+
+
+def read_chunk(line: str) -> Chunk | None:
+    """What a line of the stream says; None where it is no event.
+
+    Raises:
+        EngineFailed: it says that something went wrong.
+        msgspec.MsgspecError: it is not of this API.
+    """
+    data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+    if not data:
+        return None
+    chunk = END if data == "[DONE]" else msgspec.json.decode(data, type=Chunk)
+    if chunk.error is not None:
+        raise EngineFailed("The model behind this server failed.")
+    return chunk

@@ -1,0 +1,108 @@
+"""Another server with an OpenAI-compatible API: reached, waited for within limits, its failures put into our words."""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx2
+import msgspec
+
+from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded
+
+T = TypeVar("T")
+
+log = logging.getLogger("vivavoce.upstream")
+
+
+class Upstream:
+    """Requests to one server. Times are in seconds."""
+
+    def __init__(self, base_url: str, api_key: str, connect_s: float, first_s: float) -> None:
+        """Take its address.
+
+        Raises:
+            ValueError: `base_url` is no address.
+        """
+        if not re.match(r"https?://[^/\s]+", base_url):
+            raise ValueError("base_url is no address; it looks like http://localhost:11434/v1")
+        headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        limits = httpx2.Timeout(None, connect=connect_s)
+        self._client = httpx2.AsyncClient(
+            base_url=base_url.rstrip("/"), headers=headers, timeout=limits, trust_env=False
+        )
+        self._first_s = first_s
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def get(self, path: str, kind: type[T]) -> T:
+        """What it answers to a GET.
+
+        Raises:
+            PublicError: as `post`.
+        """
+        with mapped():
+            response = await self._client.get(path, timeout=self._first_s)
+            check(response.status_code)
+            return msgspec.json.decode(response.content, type=kind)
+
+    @asynccontextmanager
+    async def post(self, path: str, body: dict[str, Any]) -> AsyncGenerator[httpx2.Response, None]:
+        """Post JSON, and read the answer as it comes; leaving closes the connection, which stops the other server.
+
+        Raises:
+            EngineFailed: it refused the connection or the request, or broke off.
+            EngineTimeout: it did not begin to answer in time.
+            Overloaded: it said so.
+            BadRequest: the request is not to its liking.
+        """
+        request = self._client.build_request("POST", path, json=body)
+        with mapped():
+            async with asyncio.timeout(self._first_s):
+                response = await self._client.send(request, stream=True)
+        try:
+            check(response.status_code)
+            yield response
+        finally:
+            await response.aclose()
+
+
+async def next_in_time(items: AsyncIterator[T], limit_s: float) -> T | None:
+    """The next of what an answer holds; None at its end.
+
+    Raises:
+        EngineFailed: it broke off.
+        EngineTimeout: nothing came within `limit_s`.
+    """
+    with mapped():
+        async with asyncio.timeout(limit_s):
+            return await anext(items, None)
+
+
+def check(status: int) -> None:
+    """Raise what a status stands for."""
+    if status in {429, 503}:
+        raise Overloaded
+    if status in {400, 413, 422}:
+        raise BadRequest("The model behind this server refused the request.")
+    if not 200 <= status < 300:
+        log.warning("the server of a model answered %d", status)
+        raise EngineFailed("The model behind this server refused to answer.")
+
+
+@contextlib.contextmanager
+def mapped() -> Generator[None, None, None]:
+    """Turn what a connection can raise into what a client may be told."""
+    try:
+        yield
+    except (TimeoutError, httpx2.TimeoutException):
+        raise EngineTimeout from None
+    except (httpx2.TransportError, httpx2.StreamError, httpx2.InvalidURL):
+        raise EngineFailed("The model behind this server cannot be reached.") from None
+    except (httpx2.HTTPError, msgspec.MsgspecError, UnicodeDecodeError):
+        raise EngineFailed("The model behind this server answered what cannot be read.") from None

@@ -1,0 +1,341 @@
+"""The engine for brains elsewhere, against a small server that speaks what such servers speak, and worse."""
+
+import asyncio
+import json
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from tests.support.waiting import until
+from vivavoce.core.audio import Pcm
+from vivavoce.core.engines import Utterance
+from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError
+from vivavoce.core.turn import Message, Sampling, Speech, Text, TextDelta, Turn, TurnDone, Usage
+from vivavoce.engines.openai import OpenAICompatible
+from vivavoce.server.listening import Server
+
+TURN = Turn((Message("user", (Text("my question"),)),))
+KEY = "sk-very-secret-key"
+USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
+
+
+def chunk(content: str | None = None, finish: str | None = None, **more: Any) -> bytes:
+    delta = {} if content is None else {"content": content}
+    body = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+    return b"data: " + json.dumps(body | more).encode() + b"\n\n"
+
+
+FIRST = chunk("", role="assistant")
+DONE = b"data: [DONE]\n\n"
+ANSWER = [FIRST, chunk("Hel"), chunk("lo."), chunk(finish="stop"), DONE]
+
+
+class Upstream:
+    """The other server: answers what it was told to, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.says: list[bytes] = ANSWER
+        self.hangs_before: int | None = None
+        """The index of the piece that never comes; -1: not even the headers do."""
+        self.models: bytes = b'{"object": "list", "data": [{"id": "first"}, {"id": "second"}]}'
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.asked_for_models = 0
+        self.left = asyncio.Event()
+        self.url = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.keys.append(dict(scope["headers"]).get(b"authorization", b"").decode())
+        if scope["path"] == "/v1/models":
+            self.asked_for_models += 1
+            await self._start(send, "application/json")
+            await send({"type": "http.response.body", "body": self.models})
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self.asked.append(json.loads(body))
+        if self.hangs_before == -1:
+            await self._hang(receive)
+            return
+        await self._start(send, "audio/pcm" if scope["path"] == "/v1/audio/speech" else "text/event-stream")
+        for index, piece in enumerate(self.says):
+            if index == self.hangs_before:
+                await self._hang(receive)
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _start(self, send: Send, kind: str) -> None:
+        headers = [(b"content-type", kind.encode())]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+
+    async def _hang(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.left.set()
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    app = Upstream()
+    server = Server(app, lambda: None, drain_s=0.1)
+    listener = socket.create_server(("127.0.0.1", 0))
+    app.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    task = asyncio.create_task(server.serve([listener]))
+    yield app
+    server.handle_exit(signal.SIGTERM, None)
+    await task
+
+
+Make = Callable[..., OpenAICompatible]
+
+
+@pytest.fixture
+async def make(upstream: Upstream) -> AsyncIterator[Make]:
+    made: list[OpenAICompatible] = []
+
+    def engine(**options: Any) -> OpenAICompatible:
+        given = {"base_url": upstream.url, "model": "theirs", **options}
+        made.append(OpenAICompatible(OpenAICompatible.Options(**given)))
+        return made[-1]
+
+    yield engine
+    for each in made:
+        await each.close()
+
+
+async def answer(engine: OpenAICompatible, turn: Turn = TURN) -> tuple[str, TurnDone]:
+    async with asyncio.timeout(5), aclosing(engine.generate(turn)) as events:
+        *words, done = [event async for event in events]
+    assert isinstance(done, TurnDone)
+    return "".join(word.text for word in words if isinstance(word, TextDelta)), done
+
+
+async def test_an_answer_is_streamed_as_it_comes(upstream: Upstream, make: Make) -> None:
+    upstream.hangs_before = 2
+    async with aclosing(make().generate(TURN)) as events:
+        assert await anext(events) == TextDelta("Hel", 1)
+    await asyncio.wait_for(upstream.left.wait(), 5)
+
+
+async def test_a_whole_answer(upstream: Upstream, make: Make) -> None:
+    assert await answer(make()) == ("Hello.", TurnDone("stop"))
+    assert upstream.asked == [
+        {
+            "model": "theirs",
+            "messages": [{"role": "user", "content": "my question"}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+    ]
+
+
+async def test_sampling_and_speech_are_passed_on(upstream: Upstream, make: Make) -> None:
+    sampling = Sampling(0.0, 0.5, 7, ("a", "b"), 0.1, 0.2, 30)
+    await answer(make(), Turn((Message("user", (Speech(None, "heard"),)),), sampling=sampling))
+    asked = upstream.asked[0]
+    assert asked["messages"] == [{"role": "user", "content": "heard"}]
+    names = ("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty", "max_tokens")
+    assert [asked[name] for name in names] == [0.0, 0.5, 7, ["a", "b"], 0.1, 0.2, 30]
+
+
+SHAPES: dict[str, tuple[list[bytes], tuple[str, TurnDone]]] = {
+    "usage in a chunk of its own": (
+        [*ANSWER[:-1], b"data: " + json.dumps({"choices": [], "usage": USAGE}).encode() + b"\n\n", DONE],
+        ("Hello.", TurnDone("stop", Usage(text_in=9, text_out=2, cached=4))),
+    ),
+    "usage without details, in the last chunk": (
+        [chunk("Hello."), chunk(finish="length", usage={"prompt_tokens": 9, "completion_tokens": 2}), DONE],
+        ("Hello.", TurnDone("length", Usage(text_in=9, text_out=2))),
+    ),
+    "an empty first chunk": ([b'data: {"choices": [], "prompt_filter_results": []}\n\n', *ANSWER], ("Hello.", TurnDone())),  # noqa: E501
+    "comments and pings": ([b": ping\n\n", b"event: x\n", *ANSWER], ("Hello.", TurnDone())),
+    "no space after data": ([piece.replace(b"data: ", b"data:") for piece in ANSWER], ("Hello.", TurnDone())),
+    "lines that end in two characters": ([piece.replace(b"\n", b"\r\n") for piece in ANSWER], ("Hello.", TurnDone())),
+    "whole words": ([chunk("Hello "), chunk("there."), chunk(finish="stop")], ("Hello there.", TurnDone())),
+    "no [DONE]": (ANSWER[:-1], ("Hello.", TurnDone())),
+    "[DONE] and no reason": ([chunk("Hello."), DONE], ("Hello.", TurnDone())),
+    "an empty reason in every chunk": ([chunk("Hello.", ""), chunk(finish="length"), DONE], ("Hello.", TurnDone("length"))),  # noqa: E501
+    "a reason of its own": ([chunk("Hello."), chunk(finish="eos"), DONE], ("Hello.", TurnDone())),
+    "pieces cut anywhere": ([bytes([byte]) for byte in b"".join([chunk("Hé", ""), chunk(finish="stop")])], ("Hé", TurnDone())),  # noqa: E501
+    "fields nobody knows": ([chunk("Hello.", "stop", reasoning="x", timings={"a": 1}), DONE], ("Hello.", TurnDone())),
+}  # fmt: skip
+
+
+async def test_every_known_shape_of_a_stream_is_read(upstream: Upstream, make: Make) -> None:
+    engine = make()
+    for shape, (says, expected) in SHAPES.items():
+        upstream.says = says
+        assert await answer(engine) == expected, shape
+
+
+BROKEN = {
+    "half an event": [FIRST, chunk("Hel"), b'data: {"choices": [{"del'],
+    "no json": [FIRST, b"data: <html>\n\n"],
+    "another api": [b'data: {"choices": "none"}\n\n'],
+    "no stream at all": [b"<html>hello</html>"],
+    "cut without a reason": [FIRST, chunk("Hel")],
+    "nothing": [],
+    "not utf-8": [b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n'],
+    "an error in the stream": [FIRST, b'data: {"error": {"message": "what people said", "code": 500}}\n\n'],
+}
+
+
+async def test_what_breaks_off_or_cannot_be_read_is_a_failure_never_an_answer(upstream: Upstream, make: Make) -> None:
+    engine = make()
+    for case, says in BROKEN.items():
+        upstream.says = says
+        with pytest.raises(EngineFailed) as failed:
+            await answer(engine)
+        assert "what people said" not in failed.value.message, case
+    upstream.says = ANSWER
+    assert (await answer(engine))[0] == "Hello."
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadRequest),
+        (413, BadRequest),
+        (422, BadRequest),
+        (401, EngineFailed),
+        (404, EngineFailed),
+        (307, EngineFailed),
+        (500, EngineFailed),
+        (429, Overloaded),
+        (503, Overloaded),
+    ],
+)
+async def test_each_status_is_told_as_what_it_means_for_our_client(
+    upstream: Upstream, make: Make, status: int, kind: type[PublicError]
+) -> None:
+    upstream.status = status
+    upstream.says = [b'{"error": {"message": "what people said"}}']
+    with pytest.raises(kind) as failed:
+        await answer(make())
+    assert type(failed.value) is kind
+    assert "what people said" not in failed.value.message
+
+
+@pytest.mark.parametrize(
+    ("hangs_before", "limits"),
+    [(-1, {"first_s": 0.1}), (0, {"first_s": 0.1}), (2, {"between_s": 0.1})],
+    ids=["before its headers", "before its first event", "between two events"],
+)
+async def test_one_that_hangs_is_given_up_and_its_connection_closed(
+    upstream: Upstream, make: Make, hangs_before: int, limits: dict[str, float]
+) -> None:
+    upstream.hangs_before = hangs_before
+    with pytest.raises(EngineTimeout):
+        await answer(make(**limits))
+    await asyncio.wait_for(upstream.left.wait(), 5)
+
+
+@pytest.mark.parametrize("hangs_before", [-1, 0, 2])
+async def test_cancelling_closes_the_connection(upstream: Upstream, make: Make, hangs_before: int) -> None:
+    upstream.hangs_before = hangs_before
+    asking = asyncio.create_task(answer(make()))
+    await until(lambda: bool(upstream.asked))
+    asking.cancel()
+    await asyncio.wait_for(upstream.left.wait(), 5)
+
+
+async def test_one_that_is_not_there_cannot_be_reached(make: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}/v1", "http://nobody.invalid/v1"):
+        with pytest.raises(EngineFailed, match="cannot be reached"):
+            await answer(make(base_url=url))
+
+
+async def test_without_a_model_its_first_one_is_used_and_asked_for_once(upstream: Upstream, make: Make) -> None:
+    engine = make(model="")
+    assert engine.card().name == "a remote model"
+    for _ in range(2):
+        await answer(engine)
+    assert [asked["model"] for asked in upstream.asked] == ["first", "first"]
+    assert upstream.asked_for_models == 1
+    assert engine.card().name == "first"
+
+
+async def test_one_without_models_fails(upstream: Upstream, make: Make) -> None:
+    for models in (b'{"data": []}', b"[]", b"<html>"):
+        upstream.models = models
+        with pytest.raises(EngineFailed):
+            await answer(make(model=""))
+    assert upstream.asked == []
+
+
+async def test_the_key_is_sent_and_never_told(upstream: Upstream, make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "vivavoce")
+    caplog.set_level(logging.INFO)
+    engine = make(api_key=KEY)
+    await answer(engine)
+    upstream.status = 401
+    with pytest.raises(EngineFailed) as refused:
+        await answer(engine)
+    assert upstream.keys == [f"Bearer {KEY}"] * 2
+    assert "the server of a model answered 401" in caplog.text
+    for secret in (KEY, "my question"):
+        assert secret not in caplog.text + refused.value.message
+
+
+async def test_without_a_key_none_is_sent(upstream: Upstream, make: Make) -> None:
+    await answer(make())
+    assert upstream.keys == [""]
+
+
+async def test_tokens_are_estimated_where_nobody_can_be_asked(make: Make) -> None:
+    assert await make().count(["", "a", "sixteen letters.", "é" * 8]) == [0, 1, 4, 4]
+
+
+async def test_many_answers_at_once(make: Make) -> None:
+    engine = make()
+    answers: list[Awaitable[Any]] = [answer(engine) for _ in range(20)]
+    assert await asyncio.gather(*answers) == [("Hello.", TurnDone())] * 20
+
+
+SAY = Utterance("Hello.", "af_heart", speed=1.5, style="warmly")
+
+
+async def sounds(engine: OpenAICompatible) -> list[Pcm]:
+    async with aclosing(engine.synthesize(SAY)) as pieces:
+        return [pcm async for pcm in pieces]
+
+
+async def test_a_voice_elsewhere_is_heard_as_it_comes_whole_samples_at_a_time(upstream: Upstream, make: Make) -> None:
+    upstream.says = [b"\x01\x02\x03", b"\x04\x05", b"\x06"]
+    said = await sounds(make())
+    assert b"".join(pcm.data for pcm in said) == b"\x01\x02\x03\x04\x05\x06"
+    assert all(pcm.rate == 24_000 and len(pcm.data) % 2 == 0 for pcm in said)
+    (asked,) = upstream.asked
+    assert asked | {"model": ""} == {
+        "model": "",
+        "input": "Hello.",
+        "voice": "af_heart",
+        "response_format": "pcm",
+        "speed": 1.5,
+        "instructions": "warmly",
+    }
+
+
+async def test_a_voice_elsewhere_that_refuses_or_hangs_is_told_as_such(upstream: Upstream, make: Make) -> None:
+    upstream.status = 400
+    with pytest.raises(BadRequest):
+        await sounds(make())
+    upstream.status, upstream.hangs_before = 200, 1
+    upstream.says = [b"\x01\x02", b"\x03\x04"]
+    with pytest.raises(EngineTimeout):
+        await sounds(make(between_s=0.05))
+    await asyncio.wait_for(upstream.left.wait(), 5)
