@@ -1,0 +1,265 @@
+"""Spoken answers on disk: found for an hour, by their own project, and then gone without a trace."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from tests.support.waiting import until
+from vivavoce.core.audio import SPOKEN_RATE, Pcm
+from vivavoce.core.turn import Speech
+from vivavoce.store import answers as module
+from vivavoce.store import database as databases
+from vivavoce.store.answers import LIFETIME_S, Answers, SpokenAnswer
+from vivavoce.store.database import Database, StoreInUse
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def answers(database: Database, tmp_path: Path, clock: Clock) -> Answers:
+    return Answers(database, tmp_path / "answers", clock)
+
+
+def answer(number: int, answers: Answers, transcript: str = "Blue.") -> SpokenAnswer:
+    pcm = Pcm(bytes([number % 256, 1]) * SPOKEN_RATE, SPOKEN_RATE)
+    return SpokenAnswer(f"audio_{number:032x}", "mine", transcript, pcm, answers.expiry(), "theirs")
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_a_kept_answer_is_found(answers: Answers) -> None:
+    kept = answer(1, answers)
+    await answers.keep(kept)
+    assert await answers.find(kept.id, "mine") == Speech(None, "Blue.", 1.0, "theirs")
+    assert await answers.sound(kept.id) == kept.pcm
+
+
+async def test_an_answer_to_be_kept_later_is_found_at_once(answers: Answers) -> None:
+    for number in range(20):
+        answers.keep_later(answer(number, answers))
+        assert await answers.find(answer(number, answers).id, "mine")
+
+
+async def test_another_project_finds_nothing(answers: Answers) -> None:
+    await answers.keep(answer(1, answers))
+    assert await answers.find(answer(1, answers).id, "another") is None
+
+
+@pytest.mark.parametrize("odd", ["", "audio_", "../../etc/passwd", "audio_../x", "\0", "x" * 4096, "audio_1"])
+async def test_what_is_no_id_of_ours_finds_nothing(answers: Answers, odd: str) -> None:
+    assert await answers.find(odd, "mine") is None
+    assert await answers.sound(odd) is None
+
+
+async def test_many_answers_are_kept_at_once(answers: Answers) -> None:
+    await asyncio.gather(*(answers.keep(answer(number, answers, str(number))) for number in range(100)))
+    for number in (0, 50, 99):
+        found = await answers.find(answer(number, answers).id, "mine")
+        assert found
+        assert found.transcript == str(number)
+
+
+async def test_answers_are_there_when_the_store_is_opened_again(tmp_path: Path) -> None:
+    first = await Database.open(tmp_path)
+    answers = Answers(first, tmp_path / "answers")
+    await answers.keep(answer(1, answers))
+    answers.keep_later(answer(2, answers))
+    await first.close()
+    second = await Database.open(tmp_path)
+    answers = Answers(second, tmp_path / "answers")
+    for number in (1, 2):
+        assert await answers.find(answer(number, answers).id, "mine")
+        assert await answers.sound(answer(number, answers).id)
+    await second.close()
+
+
+async def test_an_answer_expires_after_an_hour(answers: Answers, clock: Clock) -> None:
+    await answers.keep(answer(1, answers))
+    clock.now += LIFETIME_S - 1
+    assert await answers.find(answer(1, answers).id, "mine")
+    clock.now += 1
+    assert await answers.find(answer(1, answers).id, "mine") is None
+
+
+async def test_the_sweep_deletes_rows_bytes_and_words_of_what_has_expired_and_nothing_else(
+    answers: Answers, clock: Clock, tmp_path: Path
+) -> None:
+    old = answer(1, answers, "a secret that was spoken")
+    await answers.keep(old)
+    clock.now += LIFETIME_S
+    young = answer(2, answers, "a younger one")
+    await answers.keep(young)
+    assert b"a secret that was spoken" in everything_in(tmp_path)
+    await answers.sweep()
+    assert await answers.sound(old.id) is None
+    assert [path.stem for path in (tmp_path / "answers").rglob("*.pcm")] == [young.id.removeprefix("audio_")]
+    assert b"a secret that was spoken" not in everything_in(tmp_path)
+    clock.now -= LIFETIME_S
+    assert await answers.find(old.id, "mine") is None
+    assert await answers.find(young.id, "mine")
+
+
+async def test_bytes_that_cannot_be_deleted_are_tried_again_and_hold_up_nothing_else(
+    answers: Answers, clock: Clock, tmp_path: Path
+) -> None:
+    stuck, other = answer(1, answers), answer(2, answers)
+    await answers.keep(stuck)
+    await answers.keep(other)
+    path = tmp_path / "answers" / "00" / f"{stuck.id.removeprefix('audio_')}.pcm"
+    path.unlink()
+    path.mkdir()
+    clock.now += LIFETIME_S
+    await answers.sweep()
+    assert await answers.sound(other.id) is None
+    path.rmdir()
+    path.write_bytes(b"left")
+    await answers.sweep()
+    assert not path.exists()
+
+
+async def test_sweeping_goes_on_after_a_failure(
+    answers: Answers,
+    database: Database,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(module, "SWEEP_S", 0.001)
+    await answers.keep(answer(1, answers))
+    clock.now += LIFETIME_S
+    await database.write(_rename("answers", "elsewhere"))
+    sweeping = asyncio.create_task(answers.sweep_for_ever())
+    await until(lambda: "could not be deleted" in caplog.text)
+    await database.write(_rename("elsewhere", "answers"))
+    await until(lambda: not list((tmp_path / "answers").rglob("*.pcm")))
+    sweeping.cancel()
+    await asyncio.gather(sweeping, return_exceptions=True)
+
+
+def _rename(old: str, new: str) -> Any:
+    async def job(connection: Any) -> None:
+        await connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+    return job
+
+
+async def test_bytes_are_never_there_without_their_row(answers: Answers, database: Database, tmp_path: Path) -> None:
+    await database.write(_rename("answers", "elsewhere"))
+    with pytest.raises(SQLAlchemyError) as failed:
+        await answers.keep(answer(1, answers, "a secret"))
+    assert "a secret" not in str(failed.value)
+    assert list(tmp_path.rglob("*.pcm")) == []
+
+
+async def test_a_failing_job_does_not_end_the_writer(
+    answers: Answers, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: object) -> None:
+        raise ValueError("a secret")
+
+    with pytest.raises(ValueError, match="a secret"):
+        await database.write(fail)
+    database.write_later(fail)
+    await answers.keep(answer(1, answers))
+    assert await answers.find(answer(1, answers).id, "mine")
+    assert caplog.messages == ["a write failed: ValueError"]
+
+
+async def test_a_failed_job_leaves_nothing_behind(answers: Answers, database: Database) -> None:
+    async def insert_and_fail(connection: Any) -> None:
+        await connection.exec_driver_sql(
+            "INSERT INTO answers (id, project, transcript, seconds, expires_at) VALUES ('audio_1', 'mine', '', 1, 9e9)"
+        )
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no words
+        await database.write(insert_and_fail)
+    assert await answers.find("audio_1", "mine") is None
+
+
+async def test_a_caller_that_leaves_does_not_undo_its_write(answers: Answers) -> None:
+    keeping = asyncio.create_task(answers.keep(answer(1, answers)))
+    await asyncio.sleep(0)
+    keeping.cancel()
+    await answers.keep(answer(2, answers))
+    assert await answers.find(answer(1, answers).id, "mine")
+
+
+async def test_when_too_much_waits_a_later_write_is_dropped_and_said_so(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def nothing(_: object) -> None:
+        return
+
+    monkeypatch.setattr(databases, "WAITING_JOBS", 1000)
+    for _ in range(1001):
+        database.write_later(nothing)
+    assert caplog.messages == ["a write was dropped: 1000 wait already"]
+
+
+async def test_a_full_disk_is_the_callers_error(answers: Answers, database: Database, tmp_path: Path) -> None:
+    (tmp_path / "answers").write_text("in the way")
+    with pytest.raises(OSError, match="answers"):
+        await answers.keep(answer(1, answers))
+    (tmp_path / "answers").unlink()
+    await answers.keep(answer(2, answers))
+
+
+async def test_a_second_opening_is_refused(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(StoreInUse, match="VIVAVOCE_HOME"):
+        await Database.open(tmp_path)
+    program = (
+        "import asyncio, sys, pathlib; from vivavoce.store.database import Database, StoreInUse\n"
+        "try: asyncio.run(Database.open(pathlib.Path(sys.argv[1])))\nexcept StoreInUse: sys.exit(7)"
+    )
+    run = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert run.returncode == 7
+
+
+async def test_what_is_no_database_is_said_and_let_go(tmp_path: Path) -> None:
+    (tmp_path / "vivavoce.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(OSError, match="cannot be used: DatabaseError"):
+        await Database.open(tmp_path)
+    (tmp_path / "vivavoce.db").unlink()
+    await (await Database.open(tmp_path)).close()
+
+
+async def test_only_the_owner_can_read_what_is_kept(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "data")
+    await database.close()
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+async def test_no_log_holds_what_was_said(answers: Answers, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await answers.keep(answer(1, answers, "a secret"))
+    await answers.find(answer(1, answers).id, "mine")
+    assert "a secret" not in caplog.text
