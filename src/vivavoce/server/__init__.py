@@ -1,0 +1,1 @@
+"""HTTP routes. They know the wire and the core, and never which engine answers."""

@@ -1,0 +1,142 @@
+"""Work done for a client who may leave: cancelled at once when that happens."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, TypeVar
+
+from starlette.types import Message, Receive, Send
+
+from vivavoce.core.errors import TooLarge
+from vivavoce.wire.chunks import PING
+
+T = TypeVar("T")
+
+SEND_S = 30.0
+"""A client that takes nothing for this long is given up."""
+
+
+class ClientGone(Exception):
+    """The client has left; there is nobody to answer."""
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`, and cancel it when the client leaves.
+
+    No ASGI server cancels a handler whose client has gone, so this listens for it. The body must have been read.
+
+    Raises:
+        ClientGone: the client left first; `work` has ended.
+    """
+    task = asyncio.create_task(work)
+    leaving = asyncio.create_task(_left(receive))
+    try:
+        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        return task.result()
+    finally:
+        task.cancel()
+        leaving.cancel()
+        await asyncio.gather(task, leaving, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        TooLarge: it is over `limit` bytes.
+        ClientGone: the client left before it was whole.
+    """
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit, int(announced))
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _too_large(limit, size)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _too_large(limit: int, size: int) -> TooLarge:
+    return TooLarge(f"413: Maximum content size limit ({limit}) exceeded ({size} bytes read)", code="request_too_large")
+
+
+async def send_in_time(send: Send, message: Message) -> None:
+    """Send, and give up on a client that does not take it.
+
+    Raises:
+        ClientGone: nothing was taken for `SEND_S`.
+    """
+    try:
+        async with asyncio.timeout(SEND_S):
+            await send(message)
+    except TimeoutError:
+        raise ClientGone from None
+
+
+class Outlet:
+    """The body of a streamed answer. Its headers go out with its first bytes."""
+
+    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+        self._send = send
+        self._headers = headers
+        self._turn = asyncio.Lock()
+        self._last = 0.0
+        self._started = False
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes; callers take turns."""
+        if not data:
+            return
+        async with self._turn:
+            await self._start()
+            await self._body(data, more=True)
+
+    async def finish(self) -> None:
+        """End the body."""
+        async with self._turn:
+            await self._start()
+            await self._body(b"", more=False)
+
+    @contextlib.asynccontextmanager
+    async def pinging(self, patience_s: float, ping_s: float) -> AsyncGenerator[None, None]:
+        """Keep the connection alive while the model is silent: at first for `patience_s`, then for `ping_s`."""
+        self._last = asyncio.get_running_loop().time() + patience_s - ping_s
+        pinging = asyncio.create_task(self._ping_for_ever(ping_s))
+        try:
+            yield
+        finally:
+            pinging.cancel()
+            await asyncio.gather(pinging, return_exceptions=True)
+
+    async def _ping_for_ever(self, ping_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            quiet = loop.time() - self._last
+            if quiet >= ping_s:
+                await self.write(PING)
+            else:
+                await asyncio.sleep(ping_s - quiet)
+
+    async def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            start = {"type": "http.response.start", "status": 200, "headers": self._headers}
+            await send_in_time(self._send, start)
+
+    async def _body(self, data: bytes, *, more: bool) -> None:
+        self._last = asyncio.get_running_loop().time()
+        await send_in_time(self._send, {"type": "http.response.body", "body": data, "more_body": more})

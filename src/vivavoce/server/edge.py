@@ -1,0 +1,193 @@
+"""The outermost layers: the headers of every answer, who may come in, and every error in the one envelope."""
+
+import asyncio
+import hmac
+import logging
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vivavoce.core.errors import Forbidden, NotFound, Overloaded, PublicError, Unauthorized
+from vivavoce.server.connection import ClientGone, send_in_time
+from vivavoce.server.service import Access
+from vivavoce.wire import errors
+from vivavoce.wire.ids import request_id
+
+log = logging.getLogger("vivavoce.server")
+
+OPEN = ("/", "/health/live", "/health/ready")
+LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+NO_KEY = (
+    "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "
+    "(i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank username) if you're accessing the "
+    "API from your browser and are prompted for a username and password. Keys are made by whoever runs this server."
+)
+ALWAYS = [
+    (b"openai-version", b"2020-10-01"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"access-control-expose-headers", b"X-Request-ID"),
+]
+
+
+class UnsupportedMedia(PublicError):
+    """The body is of a kind no client of this API sends."""
+
+    status = 415
+    kind = "invalid_request_error"
+
+
+class MethodNotAllowed(PublicError):
+    """The path is there; the method is not."""
+
+    status = 405
+    kind = "invalid_request_error"
+
+
+class Edge:
+    """ASGI around the routes: who may come in, and what is said of every error."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["app"] = self  # an unknown path is then raised to us, rather than answered with a page
+        answer = _Answer(send)
+        try:
+            self._admit(scope)
+            await self._app(scope, receive, answer)
+        except ClientGone:
+            return
+        except asyncio.CancelledError:
+            # Only the server's end cancels a request, and waits for it. It is not raised again: this is the whole
+            # task, and uvicorn would log it as a bug.
+            await answer.fail(Overloaded())
+        except PublicError as error:
+            await answer.fail(error)
+        except HTTPException as error:
+            await answer.fail(_unknown(scope, error.status_code))
+        except Exception as bug:  # noqa: BLE001 - whatever it is, the client gets an envelope and the log an id
+            await answer.fail(as_public(bug))
+
+    def _admit(self, scope: Scope) -> None:
+        headers = dict(scope["headers"])
+        if self._access.loopback and not self._access.keys:
+            host = headers.get(b"host", b"").decode("latin-1").lower().rsplit(":", 1)
+            if (host[0] if host[-1].isdigit() else ":".join(host)) not in LOCAL_NAMES:
+                raise Forbidden("This server answers to localhost only.", code="host_not_allowed")
+            self._check_body_kind(scope, headers)
+        if self._access.keys and scope["path"] not in OPEN:
+            self._check_key(headers.get(b"authorization", b"").decode("latin-1"))
+
+    def _check_body_kind(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        """A page from elsewhere can post forms and plain text without asking first, and JSON it cannot."""
+        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        if scope["method"] == "POST" and kind != b"application/json":
+            raise UnsupportedMedia("Send the body as Content-Type: application/json.", code="unsupported_media_type")
+
+    def _check_key(self, authorization: str) -> None:
+        scheme, _, key = authorization.partition(" ")
+        key = key.strip()
+        if scheme.lower() != "bearer" or not key:
+            raise Unauthorized(NO_KEY)
+        known = [hmac.compare_digest(key.encode(), mine.encode()) for mine in self._access.keys]
+        if not any(known):
+            raise Unauthorized(f"Incorrect API key provided: {_masked(key)}.", code="invalid_api_key")
+
+
+class _Answer:
+    """A `Send` that knows how far its answer is."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._started = False
+        self._events = False
+        self._finished = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._started = True
+            self._events = dict(message["headers"]).get(b"content-type", b"").startswith(b"text/event-stream")
+        elif not message.get("more_body", False):
+            self._finished = True
+        await self._send(message)
+
+    async def fail(self, error: PublicError) -> None:
+        """Say what went wrong: as the answer, or as the last event of a stream that has begun."""
+        try:
+            if not self._started:
+                await self._whole(error)
+            elif self._events and not self._finished:
+                await send_in_time(self, {"type": "http.response.body", "body": errors.event(error)})
+        except ClientGone:
+            return
+
+    async def _whole(self, error: PublicError) -> None:
+        body = errors.body(error)
+        headers = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send_in_time(self, {"type": "http.response.start", "status": error.status, "headers": headers})
+        await send_in_time(self, {"type": "http.response.body", "body": body})
+
+
+class Stamped:
+    """ASGI that puts on every answer the headers every answer has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        began = time.monotonic()
+        request = request_id().encode()
+
+        async def stamp(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                took = str(int((time.monotonic() - began) * 1000)).encode()
+                stamps = [(b"x-request-id", request), (b"openai-processing-ms", took), *ALWAYS]
+                message["headers"] = [*message["headers"], *stamps]
+            await send(message)
+
+        await self._app(scope, receive, stamp)
+
+
+def as_public(bug: BaseException) -> PublicError:
+    """Log a bug under a new id, without the error's words, and make the error that names the id."""
+    number = uuid.uuid4().hex[:12]
+    steps: list[str] = []
+    trace: Any = bug.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        steps.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    log.error("bug %s: %s at %s", number, type(bug).__name__, " < ".join(reversed(steps)))
+    return errors.internal(number)
+
+
+def _unknown(scope: Scope, status: int) -> PublicError:
+    where = f"{scope['method']} {scope['path'][:128]}"
+    if status == 405:
+        return MethodNotAllowed(
+            f"Not allowed to {scope['method']} on {scope['path'][:128]}. (HINT: Perhaps you meant to use a different "
+            "HTTP method?)",
+            code="method_not_supported",
+        )
+    return NotFound(
+        f"Unknown request URL: {where}. Please check the URL for typos, or see the docs at "
+        "https://platform.openai.com/docs/api-reference/.",
+        code="unknown_url",
+    )
+
+
+def _masked(key: str) -> str:
+    if len(key) <= 12:
+        return "*" * len(key)
+    return f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"

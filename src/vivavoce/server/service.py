@@ -1,0 +1,51 @@
+"""What the routes work with: put together once, in `main`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from vivavoce.core.models import Model
+from vivavoce.server.sound import Sounds
+from vivavoce.store.answers import Answers
+from vivavoce.wire.models import no_access
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call."""
+
+    keys: tuple[str, ...] = ()
+    """Empty: anyone, with any key, from this machine."""
+    origins: tuple[str, ...] = ()
+    """Origins whose pages may call from a browser."""
+    loopback: bool = True
+    """Whether the server is reachable from this machine only; then `Host` must name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything behind the routes."""
+
+    models: Mapping[str, Model]
+    sounds: Sounds
+    answers: Answers
+    access: Access
+    ready: Callable[[], bool]
+    body_bytes: int = 48 * 1024 * 1024
+    strict: bool = False
+    patience_s: float = 10.0
+    """How long the headers of a stream wait for its first event, so that an early failure is a real HTTP status."""
+    ping_s: float = 15.0
+    """How long a stream may be silent before it says that it is alive."""
+    about: str = ""
+    """One line on which engines are behind it."""
+
+    def model(self, name: str) -> Model:
+        """The model clients call `name`.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self.models.get(name)
+        if found is None:
+            raise no_access(name)
+        return found

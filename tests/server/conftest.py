@@ -1,0 +1,5 @@
+"""What every test of the server starts with."""
+
+from tests.support.serving import serving
+
+__all__ = ["serving"]
