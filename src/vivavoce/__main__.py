@@ -1,0 +1,5 @@
+"""`python -m vivavoce`: the command line."""
+
+from vivavoce.cli import main
+
+main()

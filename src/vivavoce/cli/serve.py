@@ -1,0 +1,49 @@
+"""`vivavoce serve`: run the server."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from vivavoce.cli.common import ConfigOption, ThinkOption, fail, plain_errors, settle
+from vivavoce.config import Config
+
+if TYPE_CHECKING:
+    from vivavoce.main import Running
+
+
+def serve(
+    config: ConfigOption = None,
+    think: ThinkOption = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 by default.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The port to listen on; 8000 by default, 0 for a free one.")
+    ] = None,
+) -> None:
+    """Serve the audio chat API."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    with plain_errors():
+        settled = settle(config, think)
+        given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+        settled.server = msgspec.structs.replace(settled.server, **given)
+        from vivavoce import main  # noqa: PLC0415 - help is quick
+        from vivavoce.store.database import StoreInUse  # noqa: PLC0415
+
+        try:
+            asyncio.run(main.serve(settled, lambda bound, running: _announce(settled, bound, running)))
+        except StoreInUse as error:
+            fail(str(error))
+
+
+def _announce(config: Config, port: int, running: "Running") -> None:
+    from vivavoce import main  # noqa: PLC0415 - help is quick
+
+    host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
+    keys = "keys from the configuration" if config.server.keys else "any key, from this machine only"
+    typer.echo(f"Viva Voce listens on http://{host}:{port} ({keys}).")
+    typer.echo(f"Behind it: {main.about(running)}.")
+    for engine in running.engines.values():
+        if engine.card.note:
+            typer.echo(f"  {engine.name}: {engine.card.note}")

@@ -1,0 +1,182 @@
+"""The configuration: what is taken, and what is said of what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from vivavoce import config as module
+from vivavoce.config import CHAT_NAMES, DEFAULT_MODEL, Config, ConfigError, embedded, find, load, thinking_at
+
+WHOLE = """\
+# Everything at once
+[server]
+port = 8001
+keys = ["$MY_KEY"]
+
+[engines.ear]
+use = "scripted"
+[engines.brain]
+use = "openai"
+workers = 2
+options = { base_url = "http://localhost:1/v1", api_key = "$MY_KEY" }
+[engines.voice]
+use = "espeak"
+
+[models."my.model"]
+hear = "ear"
+think = "brain"
+speak = { default = "voice", de = "voice" }
+aliases = ["mine"]
+voices = { anna = "alloy" }
+language = "de"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VIVAVOCE_CONFIG", raising=False)
+    monkeypatch.setenv("MY_KEY", "sk-mine")
+
+
+def written(text: str, path: str = "my.toml") -> Path:
+    Path(path).write_text(text)
+    return Path(path)
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        load(written(text))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_without_a_file_everything_has_its_default() -> None:
+    config = load(None)
+    assert (config.server.host, config.server.port, config.server.keys) == ("127.0.0.1", 8000, [])
+    assert (config.limits.body_mb, config.limits.audio_seconds, config.limits.wait_ms) == (48, 600, 2000)
+    assert (config.engines, config.models, config.server.strict) == ({}, {}, False)
+
+
+def test_a_whole_file_is_read() -> None:
+    config = load(written(WHOLE))
+    assert config.server.keys == ["sk-mine"]
+    assert config.engines["brain"].options["api_key"] == "sk-mine"
+    assert config.engines["brain"].workers == 2
+    model = config.models["my.model"]
+    assert (model.hear, model.think, model.speak) == ("ear", "brain", {"default": "voice", "de": "voice"})
+    assert (model.aliases, model.voices, model.language) == (["mine"], {"anna": "alloy"}, "de")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "said"),
+    [
+        ("port = 8001", "prot = 8001", "my.toml:3: unknown key 'prot' in [server]; did you mean 'port'?"),
+        ("[server]", "[sever]", "my.toml:2: unknown key 'sever'; did you mean 'server'?"),
+        ("workers = 2", "worker = 2", "my.toml:10: unknown key 'worker' in [engines.brain]; did you mean 'workers'?"),
+        ('think = "brain"', "", "my.toml:15: models.my.model: object missing required field `think`"),
+        ('language = "de"', "lang = 1", "my.toml:21: unknown key 'lang' in [models.my.model]; did you mean 'language'?"),  # noqa: E501
+        ("port = 8001", "zzz = 8001", "my.toml:3: unknown key 'zzz' in [server]; known: host, port, keys, "),
+        ("port = 8001", 'port = "8001"', "my.toml:3: server.port: expected `int`, got `str`"),
+        ("port = 8001", "port = 70000", "my.toml:3: server.port: expected `int` <= 65535"),
+        ("workers = 2", "workers = 0", "my.toml:10: engines.brain.workers: expected `int` >= 1"),
+        ('aliases = ["mine"]', 'aliases = [\n"mine",\n1]', "my.toml:19: models.my.model.aliases.1: expected `str`, got `int`"),  # noqa: E501
+        ("port = 8001", "port = ", "my.toml: Invalid value (at line 3"),
+        ('hear = "ear"', 'hear = "eer"', "names engine 'eer', which is not there; did you mean 'ear'?"),
+        ('de = "voice"', 'de = "zzz"', "names engine 'zzz', which is not there"),
+        ('{ default = "voice", de = "voice" }', "{}", "speak names no engine"),
+        ('aliases = ["mine"]', 'aliases = ["my.model"]', "'my.model' is the name of two models"),
+        ('keys = ["$MY_KEY"]', 'keys = ["$NOT_SET"]', "my.toml: $NOT_SET is not set in the environment"),
+        ('keys = ["$MY_KEY"]', 'keys = [""]', "[server] keys: a key is empty"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_place(wrong: str, right: str, said: str) -> None:
+    assert wrong in WHOLE
+    assert said in refused(WHOLE.replace(wrong, right))
+
+
+def test_of_two_tables_the_wrong_ones_line_is_named() -> None:
+    text = '[engines.a]\nuse = "x"\nworkers = 1\n[engines.b]\nuse = "y"\nwokers = 1\n'
+    assert refused(text).startswith("my.toml:6: unknown key 'wokers' in [engines.b]")
+
+
+def test_a_secret_is_never_part_of_an_error() -> None:
+    assert "sk-mine" not in refused(WHOLE.replace("port = 8001", 'port = "$MY_KEY"'))
+
+
+def test_a_file_that_is_no_text_is_said_so() -> None:
+    Path("my.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"my\.toml"):
+        load(Path("my.toml"))
+
+
+def test_the_file_is_the_one_given_or_named_or_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find(None) is None
+    here = written("", "vivavoce.toml")
+    assert find(None) == here
+    named = written("", "named.toml")
+    monkeypatch.setenv("VIVAVOCE_CONFIG", str(named))
+    assert find(None) == named
+    assert find(here) == here
+    for missing in (Path("missing.toml"), None):
+        monkeypatch.setenv("VIVAVOCE_CONFIG", "missing.toml")
+        with pytest.raises(ConfigError, match=r"missing\.toml: no such file"):
+            find(missing)
+
+
+def test_data_is_kept_where_it_is_told_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVAVOCE_HOME", "/there")
+    assert module.data_folder() == Path("/there/data")
+    monkeypatch.delenv("VIVAVOCE_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    assert module.data_folder() == Path("/data/vivavoce")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert module.data_folder() == Path.home() / ".local/share/vivavoce"
+
+
+def test_the_embedded_default_has_the_originals_names() -> None:
+    config = embedded(Config(), "/weights", flite=False)
+    model = config.models[DEFAULT_MODEL]
+    assert (model.hear, model.think, model.speak) == ("ear", "brain", "voices")
+    assert model.aliases == CHAT_NAMES
+    assert config.engines["brain"].options == {"model": "/weights"}
+    assert {engine.use for engine in config.engines.values()} == {"pocketsphinx", "llama", "espeak"}
+
+
+def test_flite_speaks_english_where_it_is() -> None:
+    config = embedded(Config(), "/weights", flite=True)
+    assert config.models[DEFAULT_MODEL].speak == {"default": "voices", "en": "english"}
+    assert config.engines["english"].use == "flite"
+
+
+def test_a_file_with_models_of_its_own_gets_no_embedded_ones() -> None:
+    own = load(written(WHOLE))
+    assert embedded(own, "/weights", flite=True) == own
+
+
+def test_an_engine_of_ones_own_takes_the_place_of_the_embedded_one() -> None:
+    own = load(written('[engines.brain]\nuse = "mine"\n'))
+    assert embedded(own, "", flite=False).engines["brain"].use == "mine"
+
+
+def test_a_brain_elsewhere_thinks_for_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVAVOCE_THINK_KEY", "sk-brain")
+    config = thinking_at(embedded(Config(), "", flite=False), "http://localhost:11434/v1#llama3.2")
+    assert config.engines["brain"].use == "openai"
+    assert config.engines["brain"].options == {
+        "base_url": "http://localhost:11434/v1",
+        "model": "llama3.2",
+        "api_key": "sk-brain",
+    }
+    assert {model.think for model in config.models.values()} == {"brain"}
+
+
+@pytest.mark.parametrize("address", ["", "localhost:11434", "ftp://x/v1", "http://", "#llama"])
+def test_what_is_no_address_is_said_so(address: str) -> None:
+    with pytest.raises(ConfigError, match="not an address"):
+        thinking_at(Config(), address)
+
+
+def test_an_answer_gives_the_dated_name() -> None:
+    assert module.snapshot("gpt-4o-mini-audio-preview") == "gpt-4o-mini-audio-preview-2024-12-17"
+    assert module.snapshot("mine") == "mine"

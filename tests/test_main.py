@@ -1,0 +1,267 @@
+"""The composition root: from a file to models that answer, and a server that starts and ends."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.support.waiting import until
+from vivavoce import main
+from vivavoce.config import Config, ConfigError, ServerConfig, load, thinking_at
+from vivavoce.core.errors import EngineFailed
+from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
+from vivavoce.engines.child import EngineMissing
+from vivavoce.testing import scripted
+
+SCRIPTED = """
+[engines.one]
+use = "scripted"
+options = { says = "Hello there. Bye." }
+[models."gpt-4o-mini-audio-preview"]
+hear = "one"
+think = "one"
+speak = "one"
+aliases = ["mine"]
+voices = { anna = "echo" }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_at_the_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Any:
+    def read(text: str = SCRIPTED) -> Config:
+        (tmp_path / "my.toml").write_text(text)
+        return load(tmp_path / "my.toml")
+
+    return read
+
+
+async def ask(model: Any, text: str, voice: str | None) -> list[TurnEvent]:
+    events: list[TurnEvent] = []
+
+    async def take(event: TurnEvent) -> None:
+        events.append(event)
+
+    await model.responder.respond(Turn((Message("user", (Text(text),)),), voice=voice), take)
+    return events
+
+
+@pytest.fixture
+def spoken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The voice and the language of every piece that any scripted engine says."""
+    said: list[tuple[str, str]] = []
+    synthesize = scripted.Scripted.synthesize
+
+    def listen(self: Any, say: Any) -> Any:
+        said.append((say.voice, say.language))
+        return synthesize(self, say)
+
+    monkeypatch.setattr(scripted.Scripted, "synthesize", listen)
+    return said
+
+
+async def test_a_file_of_scripted_engines_makes_a_model_that_answers_aloud(configured: Any) -> None:
+    async with main.start(configured()) as running:
+        model = running.models["gpt-4o-mini-audio-preview"]
+        events = await ask(model, "Hi", "alloy")
+        assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Hello there. Bye."
+        assert any(isinstance(event, AudioDelta) for event in events)
+        assert isinstance(events[-1], TurnDone)
+        assert running.ready()
+        assert main.about(running) == "one: scripted"
+        assert (model.card.hears, model.card.speaks, model.card.voices) == (True, True, ("anna", "alloy", "echo"))
+        assert (model.snapshot, running.models["mine"].snapshot) == ("gpt-4o-mini-audio-preview-2024-12-17", "mine")
+        (pid,) = running.media.pids
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_a_voice_of_ones_own_name_is_the_engines(configured: Any, spoken: list[tuple[str, str]]) -> None:
+    async with main.start(configured()) as running:
+        await ask(running.models["mine"], "Hi", "anna")
+        await ask(running.models["mine"], "Hi", "alloy")
+    assert {voice for voice, _ in spoken} == {"echo", "alloy"}
+
+
+async def test_each_language_has_its_voice_and_the_rest_the_default(
+    configured: Any, spoken: list[tuple[str, str]]
+) -> None:
+    text = (
+        SCRIPTED.replace("Hello there. Bye.", "Hello there. Привет, как дела?")
+        .replace('speak = "one"', 'speak = { default = "one", ru = "russian" }')
+        .replace("voices = ", "language = 'en'\nvoices = ")
+    )
+    text += '[engines.russian]\nuse = "scripted"\noptions = { voices = ["only-russian"] }\n'
+    async with main.start(configured(text)) as running:
+        model = running.models["mine"]
+        assert model.card.voices == ("anna", "alloy", "echo", "only-russian")
+        await ask(model, "Hi", "alloy")
+    assert {language for _, language in spoken} == {"en", "ru"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "kind", "said"),
+    [
+        ('use = "scripted"', 'use = "sripted"', EngineMissing, "there is no engine 'sripted'; installed: "),
+        ("says =", "say =", EngineMissing, "options of 'scripted': Object contains unknown field `say`"),
+        ('"echo"', '"slt"', ConfigError, "anna = 'slt' names no voice; there are alloy, echo"),
+    ],
+)
+async def test_what_cannot_be_started_is_one_clear_line(
+    configured: Any, wrong: str, right: str, kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind) as error:
+        async with main.start(configured(SCRIPTED.replace(wrong, right))):
+            pass
+    assert said in str(error.value)
+
+
+async def test_an_engine_must_be_able_to_do_what_a_model_wants(configured: Any) -> None:
+    text = SCRIPTED.replace('hear = "one"', 'hear = "brain"') + (
+        '[engines.brain]\nuse = "openai"\noptions = { base_url = "http://127.0.0.1:9/v1" }\n'
+    )
+    with pytest.raises(ConfigError, match=r"engine 'brain' \(openai\) cannot hear"):
+        async with main.start(configured(text)):
+            pass
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - it is refused
+async def test_without_keys_no_other_machine_is_let_in(host: str) -> None:
+    with pytest.raises(ConfigError, match="keys first"):
+        await main.serve(Config(server=ServerConfig(host=host)), lambda *_: None)
+
+
+async def test_a_taken_port_is_said_before_anything_is_loaded() -> None:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(OSError, match="in use") as taken:
+        await main.serve(Config(server=ServerConfig(port=port)), lambda *_: None)
+    assert taken.value.filename == f"127.0.0.1:{port}"
+    server.close()
+    await server.wait_closed()
+
+
+@asynccontextmanager
+async def served(config: Config) -> AsyncIterator[tuple[httpx2.AsyncClient, main.Running]]:
+    """`main.serve` in this process, ended by a signal."""
+    config.server.port = 0
+    up: asyncio.Queue[tuple[int, main.Running]] = asyncio.Queue()
+    task = asyncio.create_task(main.serve(config, lambda port, running: up.put_nowait((port, running))))
+    port, running = await asyncio.wait_for(up.get(), 20)
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
+        try:
+            yield client, running
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.wait_for(task, 20)
+
+
+async def until_ready(client: httpx2.AsyncClient, wanted: bool) -> None:
+    async with asyncio.timeout(10):
+        while ((await client.get("/health/ready")).status_code == 200) != wanted:  # noqa: ASYNC110 - we are a client
+            await asyncio.sleep(0.005)
+
+
+async def test_the_server_is_ready_again_after_a_process_was_killed(configured: Any) -> None:
+    async with served(configured()) as (client, running):
+        await until_ready(client, wanted=True)
+        os.kill(running.media.pids[0], signal.SIGKILL)
+        await until_ready(client, wanted=False)
+        await until_ready(client, wanted=True)
+        assert (await client.get("/")).json()["engines"] == "one: scripted"
+
+
+async def test_it_is_ready_only_when_a_brain_elsewhere_has_answered(
+    configured: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(main, "ASK_AGAIN_S", 0.01)
+    down = asyncio.Event()
+    generate = scripted.Scripted.generate
+
+    async def fail_until_up(self: Any, turn: Turn) -> Any:
+        if not down.is_set():
+            raise EngineFailed("It is down.")
+        async for event in generate(self, turn):
+            yield event
+
+    monkeypatch.setattr(scripted.Scripted, "generate", fail_until_up)
+    async with served(configured()) as (client, _):
+        assert (await client.get("/health/ready")).status_code == 503
+        await until(lambda: "engine 'one' does not answer yet: It is down." in caplog.text)
+        down.set()
+        await until_ready(client, wanted=True)
+
+
+async def test_a_brain_elsewhere_may_be_down_when_the_server_starts(configured: Any) -> None:
+    config = thinking_at(configured(), "http://127.0.0.1:9/v1#nobody")
+    async with served(config) as (client, _):
+        body = {"model": "mine", "messages": [{"role": "user", "content": "Hi"}]}
+        response = await client.post("/v1/chat/completions", json=body)
+        assert response.status_code == 500
+        assert "cannot be reached" in response.json()["error"]["message"]
+
+
+PROGRAM = """
+import asyncio, pathlib, sys
+from tests.support.waiting import until
+from vivavoce import main
+from vivavoce.config import load
+config = load(pathlib.Path(sys.argv[1]))
+config.server.port = 0
+asyncio.run(main.serve(config, lambda port, running: print(port, *running.media.pids, flush=True)))
+print("closed", flush=True)
+"""
+
+
+async def test_a_server_told_to_end_finishes_its_answers_closes_its_store_and_leaves_no_process(
+    configured: Any, tmp_path: Path
+) -> None:
+    configured(SCRIPTED.replace("Bye.", "Bye. " * 30).replace('Bye. "', 'Bye.", token_ms = 20'))
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "my.toml")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220
+        assert process.stdout
+        assert process.stderr
+        port, media = (await asyncio.to_thread(process.stdout.readline)).split()
+        body = {
+            "model": "mine",
+            "modalities": ["text", "audio"],
+            "audio": {"voice": "alloy", "format": "pcm16"},
+            "messages": [{"role": "user", "content": "Hi"}],
+            "stream": True,
+        }
+        text = ""
+        url = f"http://127.0.0.1:{port}/v1/chat/completions"
+        async with (
+            httpx2.AsyncClient(trust_env=False, timeout=20) as client,
+            client.stream("POST", url, json=body) as response,
+        ):
+            async for line in response.aiter_lines():
+                if not text:
+                    process.send_signal(signal.SIGTERM)
+                text += f"{line}\n"
+        assert text.rstrip().endswith("data: [DONE]")
+        said, complaints = await asyncio.to_thread(process.communicate, timeout=20)
+    assert (process.returncode, said, complaints) == (0, "closed\n", "")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(media), 0)
+    answer_id = re.search(r"audio_[0-9a-f]{32}", text)
+    assert answer_id
+    async with served(load(tmp_path / "my.toml")) as (client, _):
+        named = [{"role": "assistant", "audio": {"id": answer_id[0]}}, {"role": "user", "content": "Again"}]
+        response = await client.post("/v1/chat/completions", json={"model": "mine", "messages": named})
+        assert response.status_code == 200, json.dumps(response.json())
