@@ -1,0 +1,46 @@
+# The two commands are `make serve` and `make test`; each sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: serve test check fix setup clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make serve   start the server on 127.0.0.1:8000"
+	@echo "make test    run the tests"
+	@echo "make check   format, lint, types, import contracts, generated docs"
+	@echo "make fix     format and mend what can be mended"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@ $(VENV)/.serve
+
+setup: $(VENV)/.test
+
+serve: $(VENV)/.serve
+	$(BIN)/vivavoce serve
+
+test: $(VENV)/.test
+	$(BIN)/python -m vivavoce.catalogue
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,64 @@
+"""What a running server's processes are doing, read from /proc."""
+
+import os
+import time
+from pathlib import Path
+
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def server_pid(address: str) -> int:
+    """The process that listens at an address on this machine."""
+    port = f"{int(address.rsplit(':', 1)[1]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inode = next(row[9] for row in rows if row[1].endswith(f":{port}") and row[3] == "0A")
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(descriptor.readlink()) == f"socket:[{inode}]":
+                return int(descriptor.parts[2])
+        except OSError:
+            continue
+    raise AssertionError(f"nobody listens at {address}")
+
+
+def engines(pid: int) -> dict[int, str]:
+    """The engine processes of a server, and the library each has loaded."""
+    return {child: _loaded(child) for child in _children(pid)}
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process's engines have used, in seconds."""
+    return sum(_ticks(child) for child in _children(pid)) * TICK_S
+
+
+def used_during(pid: int, seconds: float) -> float:
+    """Processor time that the engines use in the next `seconds`."""
+    before = cpu_s(pid)
+    time.sleep(seconds)  # the measurement itself, not a wait for something
+    return cpu_s(pid) - before
+
+
+def wait_until_busy(pid: int, used: float = 0.1, limit: float = 20.0) -> None:
+    """Wait until the engines have used so much processor time."""
+    before, end = cpu_s(pid), time.monotonic() + limit
+    while cpu_s(pid) - before < used:
+        assert time.monotonic() < end, "the engines never began to work"
+        time.sleep(0.005)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _loaded(pid: int) -> str:
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    known = {"xllamacpp": "llama", "pocketsphinx": "pocketsphinx", "libflite": "flite", "espeak": "espeak"}
+    return next((name for library, name in known.items() if library in maps), "media")
+
+
+def _ticks(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
