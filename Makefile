@@ -31,6 +31,8 @@ serve: $(VENV)/.serve
 test: $(VENV)/.test
 	$(BIN)/python -m vivavoce.catalogue
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q tests/core tests/wire --cov=vivavoce.core --cov=vivavoce.wire --cov-branch \
+	  --cov-report=term:skip-covered --cov-fail-under=100
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

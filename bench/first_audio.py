@@ -12,8 +12,8 @@ import time
 from contextlib import aclosing
 
 import httpx2
-from serving import serving
 
+from serving import serving
 from vivavoce import main as composition
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config

@@ -13,12 +13,12 @@ from pathlib import Path
 import av
 import numpy as np
 from pocketsphinx import Decoder  # pyright: ignore[reportUnknownVariableType]  # it has no types
-from wer import distance, wer, words
 
 from vivavoce.audio.resample import resample
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing
 from vivavoce.engines.pocketsphinx import PocketSphinx
+from wer import distance, wer, words
 
 Ears = Callable[[Pcm], str]
 

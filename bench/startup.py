@@ -4,6 +4,7 @@ import statistics
 import time
 
 import httpx2
+
 from serving import serving
 
 RUNS = 5

@@ -8,13 +8,13 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
-from wer import wer
 
 from vivavoce.audio.resample import resample
 from vivavoce.core.audio import Pcm, join
 from vivavoce.core.engines import Hearing, Utterance
 from vivavoce.engines.flite import VOICES, Flite
 from vivavoce.engines.pocketsphinx import PocketSphinx
+from wer import wer
 
 SENTENCES = (
     "What is the capital of France?",

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tests.audio.making import (
     chunk,
     last,
@@ -18,7 +19,6 @@ from tests.audio.making import (
     wav,
     written,
 )
-
 from vivavoce.audio.decode import decode
 from vivavoce.audio.limits import Limits
 from vivavoce.audio.wav import write_wav

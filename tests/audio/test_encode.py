@@ -1,6 +1,6 @@
 import pytest
-from tests.audio.making import last, pitch, tone
 
+from tests.audio.making import last, pitch, tone
 from vivavoce.audio.decode import decode
 from vivavoce.audio.encode import encode
 from vivavoce.audio.limits import Limits

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.audio.making import last, silent_flac, silent_mp3, silent_opus, tone
 
+from tests.audio.making import last, silent_flac, silent_mp3, silent_opus, tone
 from vivavoce.audio.limits import Limits
 from vivavoce.audio.media import Media
 from vivavoce.core.errors import PublicError

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.audio.making import pieces, pitch, tone
 
+from tests.audio.making import pieces, pitch, tone
 from vivavoce.audio.resample import Resampler, resample
 from vivavoce.core.audio import Pcm
 

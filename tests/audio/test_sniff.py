@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.audio.making import tone, written
 
+from tests.audio.making import tone, written
 from vivavoce.audio.sniff import sniff
 from vivavoce.audio.wav import write_wav
 
