@@ -172,7 +172,7 @@ async def warm(engine: Engine) -> None:
     Raises:
         PublicError: it does not answer.
     """
-    roles, itself = engine.plays, engine.itself
+    roles, itself = engine.plays.intersection(engine.card.roles), engine.itself
     if "hear" in roles:
         async with aclosing(itself.transcribe(_silence(), Hearing())) as heard:
             async for _ in heard:
