@@ -1,27 +1,23 @@
 """Thinks with llama.cpp in this process: any GGUF file, several answers at once."""
 
-import http.client
 import json
-import os
-import shutil
-import socket
-import tempfile
-import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Condition, Event, Thread
-from typing import Any, Self
+from typing import Any, TypeAlias
 
 import msgspec
-import xllamacpp
 
 from vivavoce.core.engines import Card
-from vivavoce.core.turn import TextDelta, Turn, TurnDone
-from vivavoce.engines.prompts import Refusal, chat_request, read_answer, refused, too_long
+from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone, Usage
+from vivavoce.engines import toolcalls
+from vivavoce.engines.choosing import Choice
+from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
+from vivavoce.engines.prompts import Refusal, bad_parameters, chat_request, ending, refused, too_long, with_tools
+from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
+from vivavoce.engines.room import Place, Room
 
-NATIVE: Any = xllamacpp  # compiled, without types
+Event: TypeAlias = TextDelta | ToolCallDelta | TurnDone | None
 INSTRUCTION = """You are a helpful voice assistant. Give short, direct answers.
 
 User: What is the capital of Spain?
@@ -31,12 +27,8 @@ Assistant: F, I, S, H.
 User: My name is Sam. What is my name?
 Assistant: Your name is Sam."""
 """A small model is shown what a short spoken answer is rather than told: see `bench/questions.py`."""
-BATCH = 32
-"""Prompt tokens read at a time: a call can be stopped only between batches."""
 RESERVED = 512
 """Most tokens set aside for an answer before it begins."""
-TICK_S = 0.05
-"""How often a call says that it is still working."""
 
 
 class Llama:
@@ -59,6 +51,8 @@ class Llama:
         """Where the client set none."""
         max_answer: int = 96
         """Most tokens of an answer, where the client set no limit."""
+        template: str = ""
+        """Path of a chat template (Jinja) in place of the model's own."""
 
     def __init__(self, options: Options) -> None:
         """Load the model; takes about a second for each gigabyte.
@@ -66,18 +60,14 @@ class Llama:
         Raises:
             ValueError: there is no such file, or llama.cpp cannot load it.
         """
-        if not Path(options.model).is_file():
-            raise ValueError(f"there is no model file {options.model}")
         self._options = options
-        self._private = Path(tempfile.mkdtemp(prefix="viva-"))
-        self._tidy = weakref.finalize(self, shutil.rmtree, self._private, ignore_errors=True)
-        try:
-            self._server: Any = NATIVE.Server(_parameters(options, self._private / "llama.sock"))
-        except RuntimeError as error:
-            self._tidy()
-            raise ValueError(f"llama.cpp cannot load {options.model}") from error
-        self._context = int(self._ask("GET", [("/props", "")])[0]["default_generation_settings"]["n_ctx"])
-        self._room = _Room(self._context)
+        shared = {name: getattr(options, name) for name in Loading.__dataclass_fields__}
+        self._llama = LlamaCpp(Loading(**shared))
+        known = self._llama.properties()
+        self._context = int(known["default_generation_settings"]["n_ctx"])
+        self._knows_tools = bool(known.get("chat_template_caps", {}).get("supports_tool_calls"))
+        self._room = Room(self._context)
+        self._mark = self.count([toolcalls.MARK])[0]
 
     def card(self) -> Card:
         """What it is, for `/v1/models` and validation."""
@@ -92,49 +82,80 @@ class Llama:
 
     def close(self) -> None:
         """Free the model, once the calls in work have ended."""
-        self._server = None
-        self._tidy()
+        self._llama.close()
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text is."""
         bodies = [("/tokenize", json.dumps({"content": text})) for text in texts]
-        return [len(answer["tokens"]) for answer in self._ask("POST", bodies)]
+        return [len(answer["tokens"]) for answer in self._llama.ask("POST", bodies)]
 
-    def generate(self, turn: Turn) -> Iterator[TextDelta | TurnDone | None]:
-        """Answer; None every 50 ms without words. Closing it stops the work at the next token or prompt batch.
+    def generate(self, turn: Turn) -> Iterator[Event]:
+        """Answer or call; None every 50 ms without either. Closing it stops the work at the next token or prompt batch.
 
         Raises:
-            BadRequest: the prompt is longer than the context, or the schema cannot be followed.
+            BadRequest: the prompt is longer than the context, or a schema cannot be followed.
             Overloaded: answers longer than was foreseen have filled the context they share.
         """
+        # in its own format where it has one; that format cannot be made to call, so then it is constrained as well
+        own = self._knows_tools and turn.tool_choice.mode == "auto"
+        calls = [] if own else toolcalls.calls(turn)
+        if calls:
+            yield from self._call(turn, calls)
+            return
         chosen = self._options
-        request = chat_request(turn, chosen.instruction, chosen.temperature, chosen.max_answer)
+        told = turn if self._knows_tools else toolcalls.told(turn)
+        request = chat_request(told, chosen.instruction, chosen.temperature, chosen.max_answer)
+        request = request if self._knows_tools else ending(request)
+        request |= with_tools(turn) if own else {}
+        yield from self._answer(turn, request, lambda events: read_answer(turn, events))
+
+    def _call(self, turn: Turn, calls: list[Choice]) -> Iterator[Event]:
+        """Fill in the arguments of each call, one after the other."""
+        used, reason = Usage(), "tool_calls"
+        for index, choice in enumerate(calls):
+            for event in self._arguments(turn, choice, first_delta(index, turn.tools[choice.tool].name)):
+                if isinstance(event, TurnDone):
+                    used = _sum(used, event.usage, self._mark)
+                    reason = "length" if event.reason == "length" else reason
+                else:
+                    yield event
+            if reason == "length":
+                break
+        yield TurnDone(reason, used)
+
+    def _arguments(self, turn: Turn, choice: Choice, first: ToolCallDelta) -> Iterator[Event]:
+        shape = toolcalls.shape_of(turn, choice.tool)
+        if not shape:
+            yield from (first, ToolCallDelta(first.index, "{}"))
+            return
+        # a strict schema is followed in all it says or not at all
+        for lenient in (False,) if turn.tools[choice.tool].strict else (False, True):
+            request = toolcalls.arguments_request(turn, choice, shape, lenient=lenient)
+            request["max_tokens"] += self._mark
+            try:
+                yield from self._answer(
+                    turn, request, lambda events: read_arguments(turn, events, first, toolcalls.MARK)
+                )
+            except Unconstrained:
+                continue
+            return
+        raise bad_parameters(turn, choice.tool, "it is not a JSON Schema that this model can follow")
+
+    def _answer(
+        self, turn: Turn, request: dict[str, Any], read: Callable[[Iterator[str]], Iterator[Event]]
+    ) -> Iterator[Event]:
+        """Run one request in the room it needs."""
         body = json.dumps(request)
         prompt = self._measure(turn, body)
-        with _Place(self._room, min(prompt + min(request["max_tokens"], RESERVED), self._context)) as place:
+        with Place(self._room, min(prompt + min(request["max_tokens"], RESERVED), self._context)) as place:
             while not place.taken(TICK_S):
                 yield None
-            yield from self._generate(turn, body)
-
-    def _generate(self, turn: Turn, body: str) -> Iterator[TextDelta | TurnDone | None]:
-        events: SimpleQueue[str | None] = SimpleQueue()
-        left = Event()
-
-        def hear(event: str) -> bool:
-            events.put(event)
-            return left.is_set()
-
-        call = Thread(target=_run, args=(self._server.handle_chat_completions, body, hear, events), daemon=True)
-        call.start()
-        try:
-            yield from read_answer(turn, _each(events))
-        finally:
-            left.set()
-            call.join()
+            with closing(self._llama.run(body)) as events:
+                yield from read(events)
 
     def _measure(self, turn: Turn, body: str) -> int:
         """How many tokens the prompt is, refused at once if it does not fit."""
-        answer = self._ask("POST", [("/chat/completions/input_tokens", body)])[0]
+        answer = self._llama.ask("POST", [("/chat/completions/input_tokens", body)])[0]
         if "error" in answer:
             raise refused(turn, msgspec.convert(answer["error"], Refusal))
         tokens = int(answer["input_tokens"])
@@ -142,101 +163,11 @@ class Llama:
             raise too_long(tokens, self._context)
         return tokens
 
-    def _ask(self, method: str, requests: list[tuple[str, str]]) -> list[Any]:
-        # the binding counts no tokens, so we ask the listener it opens anyway
-        line = http.client.HTTPConnection("llama")
-        line.sock = socket.socket(socket.AF_UNIX)
-        try:
-            line.sock.connect(str(self._private / "llama.sock"))
-            answers: list[Any] = []
-            for path, body in requests:
-                line.request(method, path, body)
-                answers.append(json.loads(line.getresponse().read()))
-            return answers
-        finally:
-            line.close()
 
-
-class _Room:
-    """Tokens of context that the answers in work share. llama.cpp fails them all when it runs out."""
-
-    def __init__(self, tokens: int) -> None:
-        self.free = tokens
-        self.line: deque[_Place] = deque()
-        self.changed = Condition()
-
-
-class _Place:
-    """So many tokens of the room, in the order of coming."""
-
-    def __init__(self, room: _Room, tokens: int) -> None:
-        self._room = room
-        self._tokens = tokens
-
-    def __enter__(self) -> Self:
-        with self._room.changed:
-            self._room.line.append(self)
-        return self
-
-    def taken(self, wait_s: float) -> bool:
-        """Whether it is ours now; waits a little for it."""
-        room = self._room
-        with room.changed:
-            if not room.changed.wait_for(lambda: room.line[0] is self and room.free >= self._tokens, wait_s):
-                return False
-            room.line.popleft()
-            room.free -= self._tokens
-            room.changed.notify_all()
-            return True
-
-    def __exit__(self, *_: object) -> None:
-        room = self._room
-        with room.changed:
-            if self in room.line:
-                room.line.remove(self)
-            else:
-                room.free += self._tokens
-            room.changed.notify_all()
-
-
-def _parameters(options: Llama.Options, listener: Path) -> Any:
-    ask = NATIVE.CommonParams()
-    ask.model.path = options.model
-    ask.n_ctx, ask.n_parallel, ask.kv_unified = options.context, options.parallel, True
-    ask.n_batch = ask.n_ubatch = BATCH
-    ask.n_gpu_layers = options.gpu_layers
-    # llama.cpp's threads spin while they wait for one another: with one on every core, anything else
-    # that runs (ears, voice) makes it thirty times slower; on half of them it keeps its pace
-    threads = options.threads or max(1, len(os.sched_getaffinity(0)) // 2)
-    ask.cpuparams.n_threads = ask.cpuparams_batch.n_threads = threads
-    # prefixes stay in the slots; a second cache beside them would grow to 8 GiB
-    ask.cache_prompt, ask.cache_ram_mib, ask.cache_idle_slots = True, 0, False
-    ask.verbosity = -1
-    ask.ui, ask.endpoint_slots, ask.n_threads_http = False, False, options.parallel
-    ask.hostnames = [str(listener)]
-    return ask
-
-
-def _run(
-    complete: Callable[[str, Callable[[str], bool]], None],
-    body: str,
-    hear: Callable[[str], bool],
-    events: SimpleQueue[str | None],
-) -> None:
-    try:
-        complete(body, hear)
-    except (RuntimeError, ValueError):  # what the binding makes of a request llama.cpp cannot parse
-        events.put('{"error": {"type": "invalid_request_error"}}')
-    finally:
-        events.put(None)
-
-
-def _each(events: SimpleQueue[str | None]) -> Iterator[str]:
-    """Events until the last; an empty one when there was none for a while."""
-    event: str | None = ""
-    while event is not None:
-        yield event
-        try:
-            event = events.get(timeout=TICK_S)
-        except Empty:
-            event = ""
+def _sum(one: Usage, other: Usage, unsaid: int) -> Usage:
+    """Both together, less the tokens of the second that no one sees."""
+    return Usage(
+        text_in=one.text_in + other.text_in,
+        text_out=one.text_out + other.text_out - unsaid,
+        cached=one.cached + other.cached,
+    )

@@ -1,50 +1,18 @@
-"""A turn as the chat request llama.cpp reads, and the stream it answers with as events of ours."""
+"""A turn as the chat request llama.cpp reads, and what a client is told of one it refuses."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, PublicError
-from vivavoce.core.turn import (
-    Message,
-    Reason,
-    Speech,
-    Text,
-    TextDelta,
-    ToolCall,
-    ToolResult,
-    Turn,
-    TurnDone,
-    Usage,
-)
+from vivavoce.core.turn import Message, Part, Speech, Text, ToolCall, ToolResult, Turn
+from vivavoce.engines.schemas import parsed
 
 SCHEMA_ANSWER = 1024
 """Most tokens of an answer in JSON, where the client set no limit: half a document is of no use to anyone."""
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta
-    finish_reason: str | None = None
-
-
-class _Cached(msgspec.Struct):
-    cached_tokens: int = 0
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int
-    prompt_tokens_details: _Cached = msgspec.field(default_factory=_Cached)
-
-
-class _Timings(msgspec.Struct):
-    predicted_n: int = 0
+NO_OBJECT = "it is not a JSON Schema object"
 
 
 class Refusal(msgspec.Struct):
@@ -56,17 +24,21 @@ class Refusal(msgspec.Struct):
     n_ctx: int = 0
 
 
-class _Chunk(msgspec.Struct):
-    """One event of its stream: progress, words, usage or a refusal."""
-
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    timings: _Timings | None = None
-    error: Refusal | None = None
+SMALL_OBJECT = r"""root   ::= object
+object ::= "{" (pair (", " pair){0,7})? "}"
+pair   ::= string ": " (scalar | list | inner)
+inner  ::= "{" (flat (", " flat){0,7})? "}"
+flat   ::= string ": " (scalar | list)
+list   ::= "[" (scalar (", " scalar){0,7})? "]"
+scalar ::= string | number | "true" | "false" | "null"
+number ::= "-"? ("0" | [1-9] [0-9]{0,11}) ("." [0-9]{1,6})?
+string ::= "\"" ([^"\\\x00-\x1F\x7F] | "\\" ["\\/bfnrt]){0,160} "\""
+"""
+"""Any JSON object that ends: in one without bounds a small model loses itself until the last token it may write."""
 
 
 def chat_request(turn: Turn, instruction: str, temperature: float, max_answer: int) -> dict[str, Any]:
-    """The whole request; the last three are for where the client said nothing of them.
+    """The whole request for words; the last three are for where the client said nothing of them.
 
     Raises:
         BadRequest: the turn's schema is not JSON.
@@ -89,43 +61,43 @@ def chat_request(turn: Turn, instruction: str, temperature: float, max_answer: i
     }
 
 
+def ending(request: dict[str, Any]) -> dict[str, Any]:
+    """The request, for a small model: where any JSON object is asked for, one of a few fields."""
+    if request.get("response_format") != {"type": "json_object"}:
+        return request
+    return {name: value for name, value in request.items() if name != "response_format"} | {"grammar": SMALL_OBJECT}
+
+
+def with_tools(turn: Turn) -> dict[str, Any]:
+    """What is added to the request for a model whose template knows tools; it calls them in its own format.
+
+    Raises:
+        BadRequest: the parameters of a tool are not JSON.
+    """
+    tools = [{"type": "function", "function": _function(turn, index)} for index in range(len(turn.tools))]
+    return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": turn.tool_choice.parallel} if tools else {}
+
+
+def _function(turn: Turn, index: int) -> dict[str, Any]:
+    tool = turn.tools[index]
+    shape = parsed(tool.parameters)
+    if shape is None:
+        raise bad_parameters(turn, index, NO_OBJECT)
+    parameters = shape or {"type": "object", "properties": {}}
+    return {"name": tool.name, "description": tool.description, "parameters": parameters}
+
+
+def bad_parameters(turn: Turn, index: int, why: str) -> BadRequest:
+    """The schema of a tool's arguments cannot be followed."""
+    message = f"Invalid schema for function '{turn.tools[index].name}': {why}."
+    return BadRequest(message, param=f"tools[{index}].function.parameters", code="invalid_function_parameters")
+
+
 def chat_messages(turn: Turn, instruction: str) -> list[dict[str, Any]]:
     """The conversation in OpenAI's form; `instruction` leads it where the client sent no system message."""
     led = not instruction or any(message.role == "system" for message in turn.messages)
     lead = [] if led else [{"role": "system", "content": instruction}]
     return lead + [said for message in turn.messages for said in _said(message)]
-
-
-def read_answer(turn: Turn, events: Iterable[str]) -> Iterator[TextDelta | TurnDone | None]:
-    """The events of one answer; an empty event, or one without words, is a None.
-
-    Raises:
-        PublicError: llama.cpp refused, or broke off.
-    """
-    reason: Reason = "stop"
-    usage: _Usage | None = None
-    begun, held, told, made = False, "", 0, 0
-    for event in events:
-        chunk = msgspec.json.decode(event, type=_Chunk) if event else _Chunk()
-        if chunk.error:
-            raise refused(turn, chunk.error)
-        usage = chunk.usage or usage
-        made = chunk.timings.predicted_n if chunk.timings else made
-        held += "".join(choice.delta.content or "" for choice in chunk.choices)
-        if any(choice.finish_reason == "length" for choice in chunk.choices):
-            reason = "length"
-        # white space goes out only between words: none leads an answer, none ends it
-        text = held.rstrip() if begun else held.strip()
-        if not text:
-            yield None
-            continue
-        held = held[len(held.rstrip()) :]
-        yield TextDelta(text, made - told)
-        begun, told = True, made
-    if usage is None:
-        raise EngineFailed
-    cached = usage.prompt_tokens_details.cached_tokens
-    yield TurnDone(reason, Usage(text_in=usage.prompt_tokens, text_out=usage.completion_tokens, cached=cached))
 
 
 def refused(turn: Turn, why: Refusal) -> PublicError:
@@ -153,6 +125,8 @@ def _shape(turn: Turn) -> dict[str, Any]:
         shape = json.loads(turn.schema.json)
     except ValueError as error:
         raise _bad_schema(turn.schema.name) from error
+    if not shape:
+        return {"response_format": {"type": "json_object"}}
     schema = {"name": turn.schema.name, "strict": turn.schema.strict, "schema": shape}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
@@ -162,22 +136,23 @@ def _bad_schema(name: str) -> BadRequest:
     return BadRequest(message, param="response_format", code="invalid_json_schema")
 
 
+def words(part: Part) -> str:
+    """What was written or said, if anything was."""
+    if isinstance(part, Text):
+        return part.text
+    return (part.transcript or "") if isinstance(part, Speech) else ""
+
+
 def _said(message: Message) -> Iterator[dict[str, Any]]:
     for part in message.parts:
         if isinstance(part, ToolResult):
             yield {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
-    words = "\n".join(filter(None, map(_words, message.parts)))
+    said = "\n".join(filter(None, map(words, message.parts)))
     calls = [_call(part) for part in message.parts if isinstance(part, ToolCall)]
     if calls:
-        yield {"role": "assistant", "content": words, "tool_calls": calls}
-    elif words or message.role != "tool":
-        yield {"role": message.role, "content": words}
-
-
-def _words(part: object) -> str:
-    if isinstance(part, Text):
-        return part.text
-    return (part.transcript or "") if isinstance(part, Speech) else ""
+        yield {"role": "assistant", "content": said, "tool_calls": calls}
+    elif said or message.role != "tool":
+        yield {"role": message.role, "content": said}
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

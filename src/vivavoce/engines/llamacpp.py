@@ -1,0 +1,149 @@
+"""llama.cpp in this process: a model loaded, requests run on it, and what it tells of itself."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import tempfile
+import weakref
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any
+
+import xllamacpp
+
+NATIVE: Any = xllamacpp  # compiled, without types
+BATCH = 32
+"""Prompt tokens read at a time: a call can be stopped only between batches."""
+TICK_S = 0.05
+"""How often a request that tells nothing says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What is loaded, and how much of the machine it may use."""
+
+    model: str
+    """Path of the GGUF file."""
+    context: int
+    """Tokens."""
+    parallel: int
+    gpu_layers: int
+    threads: int
+    """0: half of the cores this process may use."""
+    template: str = ""
+    """Path of a chat template (Jinja) in place of the model's own."""
+
+
+class LlamaCpp:
+    """One model, `parallel` requests at once."""
+
+    def __init__(self, loading: Loading) -> None:
+        """Load the model; takes about a second for each gigabyte.
+
+        Raises:
+            ValueError: there is no such file, or llama.cpp cannot load it.
+        """
+        if not Path(loading.model).is_file():
+            raise ValueError(f"there is no model file {loading.model}")
+        if loading.template and not Path(loading.template).is_file():
+            raise ValueError(f"there is no chat template {loading.template}")
+        self._private = Path(tempfile.mkdtemp(prefix="viva-"))
+        self._tidy = weakref.finalize(self, shutil.rmtree, self._private, ignore_errors=True)
+        try:
+            self._server: Any = NATIVE.Server(_parameters(loading, self._private / "llama.sock"))
+        except RuntimeError as error:
+            self._tidy()
+            raise ValueError(f"llama.cpp cannot load {loading.model}") from error
+
+    def close(self) -> None:
+        """Free the model, once the requests in work have ended."""
+        self._server = None
+        self._tidy()
+
+    def properties(self) -> dict[str, Any]:
+        """What it says of the model: context, chat template."""
+        return self.ask("GET", [("/props", "")])[0]
+
+    def ask(self, method: str, requests: list[tuple[str, str]]) -> list[Any]:
+        """The JSON answers to requests, each a path and a body, that take no slot.
+
+        The binding does not offer them, so they go to the listener it opens anyway.
+        """
+        line = http.client.HTTPConnection("llama")
+        line.sock = socket.socket(socket.AF_UNIX)
+        try:
+            line.sock.connect(str(self._private / "llama.sock"))
+            answers: list[Any] = []
+            for path, body in requests:
+                line.request(method, path, body)
+                answers.append(json.loads(line.getresponse().read()))
+            return answers
+        finally:
+            line.close()
+
+    def run(self, body: str) -> Generator[str]:
+        """The events of a chat completion; an empty one every 50 ms without any. Closing it stops the work."""
+        events: SimpleQueue[str | None] = SimpleQueue()
+        left = Event()
+
+        def hear(event: str) -> bool:
+            events.put(event)
+            return left.is_set()
+
+        call = Thread(target=_complete, args=(self._server.handle_chat_completions, body, hear, events), daemon=True)
+        call.start()
+        try:
+            yield from _each(events)
+        finally:
+            left.set()
+            call.join()
+
+
+def _parameters(loading: Loading, listener: Path) -> Any:
+    ask = NATIVE.CommonParams()
+    ask.model.path = loading.model
+    ask.n_ctx, ask.n_parallel, ask.kv_unified = loading.context, loading.parallel, True
+    ask.n_batch = ask.n_ubatch = BATCH
+    ask.n_gpu_layers = loading.gpu_layers
+    # llama.cpp's threads spin while they wait for one another: with one on every core, anything else
+    # that runs (ears, voice) makes it thirty times slower; on half of them it keeps its pace
+    threads = loading.threads or max(1, len(os.sched_getaffinity(0)) // 2)
+    ask.cpuparams.n_threads = ask.cpuparams_batch.n_threads = threads
+    # prefixes stay in the slots; a second cache beside them would grow to 8 GiB
+    ask.cache_prompt, ask.cache_ram_mib, ask.cache_idle_slots = True, 0, False
+    if loading.template:
+        ask.use_jinja, ask.chat_template = True, Path(loading.template).read_text()
+    ask.verbosity = -1
+    ask.ui, ask.endpoint_slots, ask.n_threads_http = False, False, loading.parallel
+    ask.hostnames = [str(listener)]
+    return ask
+
+
+def _complete(
+    complete: Callable[[str, Callable[[str], bool]], None],
+    body: str,
+    hear: Callable[[str], bool],
+    events: SimpleQueue[str | None],
+) -> None:
+    try:
+        complete(body, hear)
+    except (RuntimeError, ValueError):  # what the binding makes of a request llama.cpp cannot parse
+        events.put('{"error": {"type": "invalid_request_error"}}')
+    finally:
+        events.put(None)
+
+
+def _each(events: SimpleQueue[str | None]) -> Iterator[str]:
+    """Events until the last; an empty one when there was none for a while."""
+    event: str | None = ""
+    while event is not None:
+        yield event
+        try:
+            event = events.get(timeout=TICK_S)
+        except Empty:
+            event = ""
