@@ -30,7 +30,7 @@ from vivavoce.core.turn import (
     TurnEvent,
     Usage,
 )
-from vivavoce.testing import Hears, Says, Scripted, Speaks
+from vivavoce.testing import Calls, Hears, Says, Scripted, Speaks
 
 
 @dataclass
@@ -454,3 +454,16 @@ async def test_cancelling_before_anything_began_is_quiet() -> None:
     with pytest.raises(asyncio.CancelledError):
         await answering
     assert not leaves.begun
+
+
+async def test_calls_are_passed_on_without_a_sound_and_counted_by_the_model() -> None:
+    client = Client()
+    await Cascade(None, Calls(("get_weather", '{"city":"Osaka"}')), Phrased(Speaks())).respond(
+        turn(voice="alloy"), client.take
+    )
+    calls = [event for event in client.events if isinstance(event, ToolCallDelta)]
+    assert calls[0].name == "get_weather"
+    assert "".join(call.arguments for call in calls) == '{"city":"Osaka"}'
+    assert client.samples == 0
+    assert client.done.reason == "tool_calls"
+    assert (client.done.usage.text_out, client.done.usage.audio_out) == (2, 0)

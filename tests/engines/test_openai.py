@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,20 @@ from tests.support.waiting import until
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError
-from vivavoce.core.turn import Message, Sampling, Speech, Text, TextDelta, Turn, TurnDone, Usage
+from vivavoce.core.turn import (
+    Message,
+    Sampling,
+    Schema,
+    Speech,
+    Text,
+    TextDelta,
+    Tool,
+    ToolCallDelta,
+    ToolChoice,
+    Turn,
+    TurnDone,
+    Usage,
+)
 from vivavoce.engines.openai import OpenAICompatible
 from vivavoce.server.listening import Server
 
@@ -339,3 +353,38 @@ async def test_a_voice_elsewhere_that_refuses_or_hangs_is_told_as_such(upstream:
     with pytest.raises(EngineTimeout):
         await sounds(make(between_s=0.05))
     await asyncio.wait_for(upstream.left.wait(), 5)
+
+
+TOOL = Tool("get_weather", "The weather.", '{"type":"object"}', strict=True)
+
+
+async def test_tools_and_their_calls_are_carried(upstream: Upstream, make: Make) -> None:
+    first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": ""}}
+    then = {"index": 0, "function": {"arguments": '{"city":1}'}}
+    upstream.says = [
+        chunk(choices=[{"index": 0, "delta": {"role": "assistant", "tool_calls": [first]}}]),
+        chunk(choices=[{"index": 0, "delta": {"tool_calls": [then]}}]),
+        chunk(finish="stop"),
+        DONE,
+    ]
+    asked = replace(TURN, tools=(TOOL,), tool_choice=ToolChoice("required", "get_weather", parallel=False))
+    async with aclosing(make().generate(asked)) as events:
+        found = [event async for event in events]
+    assert found == [
+        ToolCallDelta(0, "", "call_1", "get_weather"),
+        ToolCallDelta(0, '{"city":1}'),
+        TurnDone("tool_calls", Usage()),
+    ]
+    body = upstream.asked[0]
+    function = {"name": "get_weather", "parameters": {"type": "object"}, "description": "The weather.", "strict": True}
+    assert body["tools"] == [{"type": "function", "function": function}]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "get_weather"}}
+
+
+async def test_the_shape_of_an_answer_is_carried(upstream: Upstream, make: Make) -> None:
+    asked = replace(TURN, schema=Schema("point", '{"type":"object"}', strict=True), tools=(TOOL,))
+    await answer(make(), replace(asked, tool_choice=ToolChoice(parallel=False)))
+    shape = {"name": "point", "schema": {"type": "object"}, "strict": True}
+    assert upstream.asked[0]["response_format"] == {"type": "json_schema", "json_schema": shape}
+    assert upstream.asked[0]["tool_choice"] == "auto"
+    assert upstream.asked[0]["parallel_tool_calls"] is False

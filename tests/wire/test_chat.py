@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.wire.recorded import entries, shared
 from vivavoce.core.audio import Pcm
 from vivavoce.core.errors import BadRequest
-from vivavoce.core.turn import Message, Sampling, Speech, Text, ToolCall, ToolResult, Turn
+from vivavoce.core.turn import Message, Sampling, Speech, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn
 from vivavoce.wire import chat, errors
 from vivavoce.wire.chat import Place, Recording
 
@@ -66,6 +66,8 @@ def test_the_sample_body_of_the_ai_ml_api_is_a_written_turn_of_one_token() -> No
     assert not request.speaks
     assert chat.to_turn(request, {}, {}) == Turn(
         (Message("system", (Text("text"),)),),
+        (Tool("text", "text", "{}", strict=True),),
+        ToolChoice("none"),
         sampling=Sampling(1, 1, 1, ("text",), 1, 1, max_tokens=1),
     )
 
@@ -88,11 +90,12 @@ def test_the_recorded_second_turn_has_its_recordings_and_its_reference_in_place(
 
 
 def test_every_kind_of_message_has_its_place_in_the_turn() -> None:
-    call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    first = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    second = {"id": "call_2", "type": "function", "function": {"name": "wind", "arguments": '{"at":1}'}}
     sent = body(
         {"role": "developer", "content": [{"type": "text", "text": "Be"}, {"type": "text", "text": " brief."}]},
         {"role": "user", "content": [{"type": "text", "text": "Rain?", "prompt_cache_breakpoint": {}}], "name": "Ann"},
-        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "assistant", "content": None, "tool_calls": [first, second]},
         {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": "yes"}]},
         {"role": "tool", "tool_call_id": "call_2", "content": "no"},
         {"role": "assistant", "content": [{"type": "text", "text": "It rains."}, {"type": "refusal", "refusal": "No"}]},
@@ -103,7 +106,7 @@ def test_every_kind_of_message_has_its_place_in_the_turn() -> None:
     assert turn_of(sent).messages == (
         Message("system", (Text("Be"), Text(" brief."))),
         Message("user", (Text("Rain?"),)),
-        Message("assistant", (ToolCall("call_1", "weather", "{}"),)),
+        Message("assistant", (ToolCall("call_1", "weather", "{}"), ToolCall("call_2", "wind", '{"at":1}'))),
         Message("tool", (ToolResult("call_1", "yes"),)),
         Message("tool", (ToolResult("call_2", "no"),)),
         Message("assistant", (Text("It rains."), Text("No"))),
@@ -351,12 +354,6 @@ BAD: dict[str, tuple[bytes, str, str | None, str | None]] = {
         "audio.format",
         "unsupported_value",
     ),
-    "several spoken answers": (
-        body(**SPOKEN, n=2),
-        "Unsupported value: 'n' must be 1.",
-        "n",
-        "unsupported_value",
-    ),
     "too hot": (
         body(temperature=200),
         "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 200 instead.",
@@ -370,8 +367,8 @@ BAD: dict[str, tuple[bytes, str, str | None, str | None]] = {
         "decimal_below_min_value",
     ),
     "too many answers": (
-        body(n=129),
-        "Invalid 'n': integer above maximum value. Expected a value <= 128, but got 129 instead.",
+        body(n=9),
+        "Invalid 'n': integer above maximum value. Expected a value <= 8, but got 9 instead.",
         "n",
         "integer_above_max_value",
     ),
@@ -444,6 +441,13 @@ def test_a_bad_request_is_told_in_the_words_of_the_original(case: str) -> None:
     assert refused(sent) == tuple(words)
 
 
+@pytest.mark.parametrize("n", [1, 2, 8])
+def test_several_answers_may_be_written_or_spoken(n: int) -> None:
+    assert chat.decode(body(n=n)).n == n
+    assert chat.decode(body(n=n, **SPOKEN)).n == n
+    assert chat.decode(body(n=n, modalities=["audio"], audio={**WAV, "format": "pcm16"}, stream=True)).n == n
+
+
 def test_what_the_original_refuses_is_refused_only_if_we_are_strict() -> None:
     assert refused(body(), strict=True) == (
         "This model requires that either input content or output modality contain audio.",
@@ -470,8 +474,9 @@ LONG = "secret" * 5000
         body(temperature="@").replace(b'"@"', b"9" * 100),
         body(**{LONG: 1}, n=LONG),
         body({"role": "user", "content": LONG}, n=[LONG]),
+        body(tools=[{"type": LONG}]),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_long_content_is_not_said_back(sent: bytes) -> None:
     message, param, _ = refused(sent)
@@ -485,6 +490,12 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=10,
 )
+STRICT = {
+    "type": "object",
+    "properties": {"a": {"type": ["object", "null"], "anyOf": [{"type": "array", "items": {"type": "string"}}]}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
 GOOD = [
     PROGRAM,
     {
@@ -497,6 +508,25 @@ GOOD = [
         "seed": 1,
         "n": 1,
         "top_p": 1,
+    },
+    {
+        "model": "m",
+        "messages": [
+            {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "a", "content": "x"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "strict": True, "parameters": STRICT}}],
+        "tool_choice": {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "function": {"name": "f"}}]},
+        },
+        "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": STRICT}},
+    },
+    {
+        "model": "m",
+        "messages": [{"role": "function", "name": "f", "content": "x"}],
+        "functions": [{"name": "f", "strict": True, "parameters": STRICT}],
+        "function_call": {"name": "f"},
     },
 ]
 

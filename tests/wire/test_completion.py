@@ -1,20 +1,25 @@
 import json
 from base64 import b64decode
+from typing import Any
 
 import pytest
 from openai.types.chat import ChatCompletion
 
 from tests.wire.recorded import shape, whole
-from vivavoce.core.turn import Reason, Usage
-from vivavoce.wire.completion import Head, audio_body, encode, usage_body
+from vivavoce.core.turn import Usage
+from vivavoce.wire.completion import AudioBody, FinishReason, Head, audio_body, choice, encode, usage_body
 
 HEAD = Head("chatcmpl-1", 1_780_693_548, "gpt-4o-mini-audio-preview-2024-12-17", "fp_0123456789")
 USAGE = Usage(text_in=11, audio_in=17, text_out=32, audio_out=93)
 AUDIO = audio_body("audio_1", b"RIFF", 1_780_697_149, "Hi there!")
 
 
+def answered(text: str, audio: AudioBody | None = None, reason: FinishReason = "stop") -> Any:
+    return json.loads(encode(HEAD, [choice(0, text, reason, audio=audio)], USAGE))
+
+
 def test_a_spoken_answer_has_its_words_in_the_transcript_alone() -> None:
-    body = json.loads(encode(HEAD, "Hi there!", AUDIO, "stop", USAGE))
+    body = answered("Hi there!", AUDIO)
     message = body["choices"][0]["message"]
     assert message["content"] is None
     assert message["audio"]["transcript"] == "Hi there!"
@@ -22,20 +27,37 @@ def test_a_spoken_answer_has_its_words_in_the_transcript_alone() -> None:
 
 
 def test_a_written_answer_has_no_audio_key() -> None:
-    message = json.loads(encode(HEAD, "Hi there!", None, "stop", USAGE))["choices"][0]["message"]
+    message = answered("Hi there!")["choices"][0]["message"]
     assert message["content"] == "Hi there!"
     assert "audio" not in message
 
 
-@pytest.mark.parametrize("reason", ["stop", "length", "tool_calls", "content_filter"])
+@pytest.mark.parametrize("reason", ["stop", "length", "tool_calls", "content_filter", "function_call"])
 @pytest.mark.parametrize("audio", [None, AUDIO])
-def test_the_official_client_reads_it_strictly(reason: Reason, audio: object) -> None:
-    body = json.loads(encode(HEAD, "Hi", audio, reason, USAGE))  # type: ignore[arg-type]
+def test_the_official_client_reads_it_strictly(reason: FinishReason, audio: AudioBody | None) -> None:
+    body = answered("Hi", audio, reason)
     read = ChatCompletion.model_validate(body, strict=True)
     assert read.choices[0].finish_reason == reason
     assert read.usage is not None
     assert read.usage.total_tokens == 153
     assert not read.model_extra
+
+
+def test_several_answers_stand_side_by_side_each_with_its_own_sound() -> None:
+    """Usage is of all of them together, once."""
+    spoken = [audio_body(f"audio_{i}", bytes([i]) * 6, 1_780_697_149 + i, f"Answer {i}") for i in range(8)]
+    reasons: list[FinishReason] = ["stop", "length"] * 4
+    answers = [choice(i, f"Answer {i}", reasons[i], audio=audio) for i, audio in enumerate(spoken)]
+    body = json.loads(encode(HEAD, answers, USAGE))
+    assert [each["index"] for each in body["choices"]] == list(range(8))
+    assert [each["finish_reason"] for each in body["choices"]] == reasons
+    audios = [each["message"]["audio"] for each in body["choices"]]
+    assert [audio["id"] for audio in audios] == [f"audio_{i}" for i in range(8)]
+    assert [b64decode(audio["data"]) for audio in audios] == [bytes([i]) * 6 for i in range(8)]
+    assert [audio["expires_at"] for audio in audios] == [1_780_697_149 + i for i in range(8)]
+    assert [audio["transcript"] for audio in audios] == [f"Answer {i}" for i in range(8)]
+    assert body["usage"] == answered("Hi")["usage"]
+    assert not ChatCompletion.model_validate(body, strict=True).model_extra
 
 
 def test_details_of_usage_sum_to_their_totals() -> None:
@@ -53,19 +75,19 @@ def test_no_more_is_cached_than_was_asked() -> None:
 
 def test_a_spoken_answer_has_the_shape_of_the_recorded_one() -> None:
     """Ours differs in one thing: `logprobs` is there, null, as the schema says."""
-    ours = shape(json.loads(encode(HEAD, "Hi", AUDIO, "stop", USAGE)))
+    ours = shape(answered("Hi", AUDIO))
     assert ours.pop(".choices[].logprobs") == "NoneType"
     assert list(ours.items()) == list(shape(whole("ChatTests-ChatWithAudio")).items())
 
 
 def test_the_recorded_usage_comes_out_as_it_was() -> None:
     recorded = whole("ChatTests-ChatWithAudio")
-    assert json.loads(encode(HEAD, "Hi", AUDIO, "stop", USAGE))["usage"] == recorded["usage"]
+    assert answered("Hi", AUDIO)["usage"] == recorded["usage"]
 
 
 def test_a_written_answer_has_the_shape_of_the_recorded_one() -> None:
     """Ours differs in one thing: usage tells text and images apart, as the audio models do."""
-    ours = shape(json.loads(encode(HEAD, "Hi", None, "stop", USAGE)))
+    ours = shape(answered("Hi"))
     for path in ("prompt_tokens_details.text_tokens", "prompt_tokens_details.image_tokens"):
         assert ours.pop(f".usage.{path}") == "int"
     assert ours.pop(".usage.completion_tokens_details.text_tokens") == "int"

@@ -5,7 +5,7 @@ from openai.types import Model
 from tests.wire.recorded import shape, whole
 from vivavoce.core.errors import NotFound
 from vivavoce.wire import errors
-from vivavoce.wire.models import model, model_list, no_access, unknown_model
+from vivavoce.wire.models import model, model_list, no_access, not_a_chat_model, unknown_model
 
 
 def test_a_model_is_read_strictly_by_the_official_client() -> None:
@@ -45,3 +45,12 @@ def test_a_request_for_an_unknown_model_is_told_in_the_original_words() -> None:
 def test_a_long_name_is_not_said_back() -> None:
     assert len(unknown_model("x" * 10_000).message) < 300
     assert len(no_access("x" * 10_000).message) < 300
+
+
+def test_a_model_that_only_hears_or_speaks_is_told_where_it_is_served() -> None:
+    error = not_a_chat_model()
+    assert (error.status, error.kind, error.param, error.code) == (404, "invalid_request_error", "model", None)
+    assert error.message == (
+        "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did you mean to use "
+        "v1/audio/transcriptions or v1/audio/speech?"
+    )

@@ -95,7 +95,10 @@ async def _ask(config: Config, question: Question) -> None:
             turn = await _turn(question, running)
             progress.now("listening…" if question.recording else "thinking…")
             answer = Answer(progress, shown=question.out != STDOUT)
-            await running.models[question.model].responder.respond(turn, answer.take)
+            responder = running.models[question.model].responder
+            if responder is None:
+                fail(f"{question.model} does not answer; it only hears or speaks")
+            await responder.respond(turn, answer.take)
             answer.end()
             if question.out is not None:
                 form = recordings.format_of(question.out)

@@ -18,6 +18,7 @@ from vivavoce.core.turn import (
     Speech,
     Stream,
     TextDelta,
+    ToolCallDelta,
     Turn,
     TurnDone,
     Usage,
@@ -113,6 +114,7 @@ class _Answer:
         self.budget = budget
         self.reason: Reason = "stop"
         self._cached = 0
+        self._call_tokens = 0
 
     async def usage(self) -> Usage:
         """What the prompt and the answer so far have cost."""
@@ -120,7 +122,7 @@ class _Answer:
         return Usage(
             text_in=sum(counts) + fixed_tokens_in(self._turn),
             audio_in=audio_tokens_in(self._turn),
-            text_out=self.budget.text_tokens,
+            text_out=self.budget.text_tokens + self._call_tokens,
             audio_out=self.budget.audio_tokens,
             cached=self._cached,
         )
@@ -128,11 +130,15 @@ class _Answer:
     async def write(self, words: asyncio.Queue[str | None] | None) -> None:
         """Have the model think, and pass its words on: to the client, and to the voice if there is one."""
         events = self._think.generate(self._turn)
+        called = False
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, TurnDone):
                     self.reason, self._cached = event.reason, event.usage.cached
+                    # Calls are counted by the model that made them: the client gets them as they are.
+                    self._call_tokens = max(event.usage.text_out - self.budget.text_tokens, 0) if called else 0
                     break
+                called = called or isinstance(event, ToolCallDelta)
                 if words is not None and isinstance(event, TextDelta):
                     await words.put(event.text)
                 await self.budget(event)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vivavoce.core.engines import Responder
+from vivavoce.core.engines import Responder, Speaker, Transcriber
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,12 @@ class Model:
     name: str
     snapshot: str
     """The name an answer gives: the dated one, where there is one."""
-    responder: Responder
+    responder: Responder | None
+    """None: it cannot be asked to answer."""
     card: ModelCard
     created: int = 0
     """Unix seconds."""
+    transcriber: Transcriber | None = None
+    """What hears for it alone, outside a turn; None: it cannot be asked to transcribe."""
+    speaker: Speaker | None = None
+    """What speaks for it alone, outside a turn; None: it cannot be asked to read aloud."""

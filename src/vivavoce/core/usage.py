@@ -36,7 +36,8 @@ def fixed_tokens_in(turn: Turn) -> int:
 
 def texts_in(turn: Turn) -> list[str]:
     """What the tokenizer is to count of the prompt."""
-    return [text for message in turn.messages for part in message.parts for text in _texts(message, part)]
+    tools = [text for tool in turn.tools for text in (tool.name, tool.description, tool.parameters)]
+    return tools + [text for message in turn.messages for part in message.parts for text in _texts(message, part)]
 
 
 def _said(message: Message) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from vivavoce.core.errors import EngineFailed
-from vivavoce.core.turn import Reason
+from vivavoce.core.turn import Reason, ToolCallDelta
 
 REASONS: dict[str, Reason] = {"length": "length", "content_filter": "content_filter", "tool_calls": "tool_calls"}
 
@@ -24,10 +24,30 @@ class Used(msgspec.Struct):
     prompt_tokens_details: Details | None = None
 
 
+class FunctionDelta(msgspec.Struct):
+    """The next of a function call."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class CallDelta(msgspec.Struct):
+    """The next of a tool call."""
+
+    index: int = 0
+    id: str | None = None
+    function: FunctionDelta = msgspec.field(default_factory=FunctionDelta)
+
+    def told(self) -> ToolCallDelta:
+        """As an event of ours."""
+        return ToolCallDelta(self.index, self.function.arguments or "", self.id, self.function.name)
+
+
 class Delta(msgspec.Struct):
     """What a chunk adds."""
 
     content: str | None = None
+    tool_calls: list[CallDelta] | None = None
 
 
 class Choice(msgspec.Struct):

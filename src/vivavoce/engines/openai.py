@@ -1,5 +1,6 @@
 """Any server with an OpenAI-compatible API, as a language model or a voice."""
 
+import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
@@ -10,7 +11,7 @@ import msgspec
 from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Card, Utterance
 from vivavoce.core.errors import EngineFailed
-from vivavoce.core.turn import Reason, Sampling, Stream, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
+from vivavoce.core.turn import Reason, Sampling, Stream, TextDelta, Tool, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines.chat_chunks import END, REASONS, Chunk, read_chunk
 from vivavoce.engines.prompts import chat_messages
 from vivavoce.engines.upstream import Upstream, mapped, next_in_time
@@ -88,6 +89,7 @@ class OpenAICompatible:
             BadRequest: it refused the request.
         """
         reason: Reason | None = None
+        called = False
         usage = Usage()
         async with (
             self._upstream.post("/chat/completions", await self._body(turn)) as response,
@@ -106,10 +108,15 @@ class OpenAICompatible:
                 for choice in chunk.choices:
                     if choice.delta is not None and choice.delta.content:
                         yield TextDelta(choice.delta.content, _tokens(choice.delta.content))
+                    for call in (choice.delta and choice.delta.tool_calls) or ():
+                        called = True
+                        yield call.told()
                     if choice.finish_reason:
                         reason = REASONS.get(choice.finish_reason, "stop")
         if reason is None:
             raise EngineFailed("The model behind this server broke off.")
+        if called:
+            reason = "tool_calls"  # some say `stop` where a function was named
         yield TurnDone(reason, usage)
 
     async def synthesize(self, say: Utterance) -> Stream[Pcm]:
@@ -146,6 +153,7 @@ class OpenAICompatible:
             "stream": True,
             "stream_options": {"include_usage": True},
             **sampling,
+            **_tools(turn),
         }
 
     async def _model(self) -> str:
@@ -173,6 +181,29 @@ class OpenAICompatible:
 
 def _tokens(text: str) -> int:
     return max(1, round(len(text.encode()) / BYTES_A_TOKEN))
+
+
+def _tools(turn: Turn) -> dict[str, Any]:
+    """The tools of a request, and the shape its answer must have."""
+    asked: dict[str, Any] = {}
+    if turn.schema is not None:
+        schema = {"name": turn.schema.name, "schema": json.loads(turn.schema.json), "strict": turn.schema.strict}
+        asked["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if turn.tools:
+        choice = turn.tool_choice
+        asked["tools"] = [{"type": "function", "function": _function(tool)} for tool in turn.tools]
+        named = {"type": "function", "function": {"name": choice.name}}
+        asked["tool_choice"] = named if choice.name else choice.mode
+        if not choice.parallel and not choice.name:
+            asked["parallel_tool_calls"] = False
+    return asked
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": tool.name, "parameters": json.loads(tool.parameters)}
+    if tool.description:
+        body["description"] = tool.description
+    return body | {"strict": True} if tool.strict else body
 
 
 def _sampling(sampling: Sampling) -> dict[str, Any]:

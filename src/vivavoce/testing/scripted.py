@@ -126,6 +126,26 @@ class Says(Scripted):
         yield TurnDone("stop", Usage(text_out=sum(len(tokens(piece)) for piece in self._pieces)))
 
 
+class Calls(Scripted):
+    """A language model that calls the given functions, each a name and its arguments; keeps the turns it was asked."""
+
+    def __init__(self, *calls: tuple[str, str]) -> None:
+        super().__init__(Scripted.Options())
+        self._calls = calls
+        self.asked: list[Turn] = []
+
+    async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
+        """Call the functions, the arguments of each in two pieces."""
+        self.asked.append(turn)
+        for index, (name, arguments) in enumerate(self._calls):
+            yield ToolCallDelta(index, "", f"call_{index:024d}", name)
+            half = len(arguments) // 2
+            yield ToolCallDelta(index, arguments[:half])
+            yield ToolCallDelta(index, arguments[half:])
+        words = sum(len(tokens(name + " " + arguments)) for name, arguments in self._calls)
+        yield TurnDone("tool_calls", Usage(text_out=words))
+
+
 class Speaks(Scripted):
     """A synthesizer that sounds a tone of `speech_ms` a character; keeps the utterances it was asked."""
 

@@ -11,25 +11,30 @@ from vivavoce.core.errors import BadRequest
 from vivavoce.core.turn import (
     Message,
     Part,
+    Reason,
     Role,
     Sampling,
+    Schema,
     Speech,
     Text,
     ToolCall,
     ToolResult,
     Turn,
 )
+from vivavoce.wire import conversation, tools
+from vivavoce.wire.completion import FinishReason
 from vivavoce.wire.invalid import explain, not_json
 from vivavoce.wire.request import (
     DECODER,
     AssistantMessage,
     AudioPart,
     ChatRequest,
-    FilePart,
     FunctionMessage,
-    ImagePart,
+    JsonObjectFormat,
+    JsonSchemaFormat,
     RefusalPart,
     RequestMessage,
+    ResponseFormat,
     TextPart,
     ToolMessage,
     UserMessage,
@@ -41,9 +46,19 @@ SUPPORTED = {
     "type": "Supported values are: 'text'.",
     "user.type": "Supported values are: 'text' and 'input_audio'.",
     "assistant.type": "Supported values are: 'text' and 'refusal'.",
+    "tools.type": "Supported values are: 'function'.",
+    "response_format.type": "Supported values are: 'text', 'json_object', and 'json_schema'.",
+    "tool_choice": "Supported values are: 'none', 'auto', and 'required'.",
+    "tool_choice.type": "Supported values are: 'function' and 'allowed_tools'.",
+    "allowed_tools.mode": "Supported values are: 'auto' and 'required'.",
+    "function_call": "Supported values are: 'none' and 'auto'.",
     "modalities": "Supported values are: 'text' and 'audio'.",
 }
 TEXT_ONLY = "This model requires that either input content or output modality contain audio."
+NO_SCHEMA = (
+    "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model. Learn more about "
+    "supported models at the Structured Outputs guide: https://platform.openai.com/docs/guides/structured-outputs"
+)
 URLSAFE = str.maketrans("-_", "+/", " \t\r\n")
 
 
@@ -81,10 +96,11 @@ def decode(body: bytes, *, strict: bool = False) -> ChatRequest:
         raise explain(error, body, SUPPORTED) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise not_json() from None
-    _check_content(request)
+    conversation.check(request.messages)
+    tools.check(request.about_tools)
     _check_audio(request)
-    if strict and not request.speaks and not any(True for _ in recordings(request)):
-        raise BadRequest(TEXT_ONLY, param="model", code="invalid_value")
+    if strict:
+        _check_strictly(request)
     return request
 
 
@@ -142,6 +158,9 @@ def to_turn(request: ChatRequest, heard: Mapping[Place, Speech], said: Mapping[i
         request: as decoded.
         heard: the sound of each recording.
         said: the earlier spoken answer that each message names.
+
+    Raises:
+        BadRequest: a schema is too deep.
     """
     messages = tuple(
         Message(_role(message), tuple(_parts(m, message, heard, said))) for m, message in enumerate(request.messages)
@@ -156,7 +175,29 @@ def to_turn(request: ChatRequest, heard: Mapping[Place, Speech], said: Mapping[i
         frequency_penalty=request.frequency_penalty or 0.0,
         max_tokens=request.budget,
     )
-    return Turn(messages, voice=voice_of(request), sampling=sampling)
+    callable_tools, choice = tools.choice_of(request.about_tools, tools.tools_of(request.about_tools))
+    schema = schema_of(request.response_format)
+    return Turn(messages, callable_tools, choice, voice=voice_of(request), schema=schema, sampling=sampling)
+
+
+def schema_of(form: ResponseFormat | None) -> Schema | None:
+    """The shape of JSON an answer must have; None: any words."""
+    if isinstance(form, JsonObjectFormat):
+        return Schema("object", '{"type":"object"}')
+    if isinstance(form, JsonSchemaFormat):
+        body = form.json_schema
+        text = tools.json_text(body.schema or {}, "response_format.json_schema.schema")
+        return Schema(body.name, text, bool(body.strict))
+    return None
+
+
+def finish_reason(request: ChatRequest, reason: Reason) -> FinishReason:
+    """Why an answer ended, in the original's word for this request."""
+    if reason != "tool_calls":
+        return reason
+    if request.about_tools.named:
+        return "stop"
+    return "function_call" if request.about_tools.legacy else "tool_calls"
 
 
 def voice_of(request: ChatRequest) -> str | None:
@@ -175,32 +216,15 @@ def unknown_voice(voice: str, voices: tuple[str, ...]) -> BadRequest:
     )
 
 
-def _check_content(request: ChatRequest) -> None:
-    for m, message in enumerate(request.messages):
-        parts = message.content if isinstance(message, UserMessage) else ()
-        for part in () if isinstance(parts, str) else parts:
-            if isinstance(part, ImagePart | FilePart):
-                kind = "image_url" if isinstance(part, ImagePart) else "file"
-                raise BadRequest(
-                    f"This model does not support {kind} content.",
-                    param=f"messages[{m}].content",
-                    code="invalid_value",
-                )
-        if isinstance(message, AssistantMessage):
-            _check_assistant(m, message)
-
-
-def _check_assistant(index: int, message: AssistantMessage) -> None:
-    if message.content is None and not (message.audio or message.tool_calls or message.function_call):
-        param = f"messages[{index}].content"
-        raise BadRequest(
-            f"Invalid value for 'content': expected a string, got null. (at '{param}')", param=param, code=None
-        )
+def _check_strictly(request: ChatRequest) -> None:
+    """Refuse what the original refused of these models, in its words."""
+    if not request.speaks and not any(True for _ in recordings(request)):
+        raise BadRequest(TEXT_ONLY, param="model", code="invalid_value")
+    if isinstance(request.response_format, JsonSchemaFormat):
+        raise BadRequest(NO_SCHEMA)
 
 
 def _check_audio(request: ChatRequest) -> None:
-    if (request.n or 1) > 1:
-        raise BadRequest("Unsupported value: 'n' must be 1.", param="n", code="unsupported_value")
     if not request.speaks:
         return
     if request.audio is None:

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from vivavoce.core.turn import Reason, Usage
-from vivavoce.wire.completion import Head, UsageBody, usage_body
+from vivavoce.core.turn import ToolCallDelta, Usage
+from vivavoce.wire.completion import FinishReason, Head, UsageBody, usage_body
 
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
@@ -28,11 +28,29 @@ class AudioDeltaBody(Struct, omit_defaults=True):
     expires_at: int | UnsetType = UNSET
 
 
+class FunctionDelta(Struct, omit_defaults=True):
+    """The next of a function call: its name once, then its arguments."""
+
+    name: str | UnsetType = UNSET
+    arguments: str | UnsetType = UNSET
+
+
+class CallDelta(Struct, omit_defaults=True):
+    """The next of a tool call: its id once, then its arguments."""
+
+    index: int
+    id: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    function: FunctionDelta | UnsetType = UNSET
+
+
 class DeltaBody(Struct, omit_defaults=True):
     """What a chunk adds."""
 
     role: str | UnsetType = UNSET
     content: str | UnsetType | None = UNSET
+    tool_calls: list[CallDelta] | UnsetType = UNSET
+    function_call: FunctionDelta | UnsetType = UNSET
     refusal: UnsetType | None = UNSET
     audio: AudioDeltaBody | UnsetType = UNSET
 
@@ -43,7 +61,7 @@ class ChunkChoice(Struct):
     index: int
     delta: DeltaBody
     logprobs: UnsetType | None = UNSET
-    finish_reason: Reason | None = None
+    finish_reason: FinishReason | None = None
 
 
 class Chunk(Struct):
@@ -60,44 +78,81 @@ class Chunk(Struct):
 
 
 class ChunkEncoder:
-    """Turns one answer into the events of a stream. Each method gives bytes to be sent as they are."""
+    """Turns one answer into the events of a stream. Each method gives bytes to be sent as they are.
 
-    def __init__(self, head: Head, *, include_usage: bool, audio_id: str | None) -> None:
+    Of several answers each begins after the one `before` it, if only by saying who speaks: the official client's
+    helpers keep them in a list, and cannot take the second before the first.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        index: int = 0,
+        *,
+        include_usage: bool,
+        audio_id: str | None,
+        legacy: bool,
+        before: "ChunkEncoder | None" = None,
+    ) -> None:
         self._head = head
+        self._before = before
+        self._index = index
         self._no_usage: Any = None if include_usage else UNSET
-        self._include_usage = include_usage
         self._audio_id = audio_id
+        self._legacy = legacy
+        self._begun = False
+        self._sounding = False
         self._left_over = b""
-
-    def begin(self) -> bytes:
-        """The first event."""
-        if self._audio_id is None:
-            return self._delta(DeltaBody(role="assistant", content="", refusal=None))
-        opening = self._delta(DeltaBody(role="assistant", content=None, refusal=None))
-        return opening + self._audio(AudioDeltaBody(id=self._audio_id, transcript=""))
 
     def text(self, text: str) -> bytes:
         """The next characters of the answer."""
         if self._audio_id is None:
-            return self._delta(DeltaBody(content=text))
-        return self._audio(AudioDeltaBody(transcript=text))
+            return self._begin("") + self._delta(DeltaBody(content=text))
+        return self._begin_sound() + self._audio(AudioDeltaBody(transcript=text))
 
     def sound(self, data: bytes) -> bytes:
         """The next sound of the answer; up to 5 bytes of it wait for the next."""
         data = self._left_over + data
         whole = len(data) - len(data) % WHOLE_BYTES
         self._left_over = data[whole:]
-        return self._sound(data[:whole])
+        return self._begin_sound() + self._sound(data[:whole]) if whole else b""
 
-    def end(self, reason: Reason, usage: Usage, expires_at: int) -> bytes:
-        """Everything after the answer itself."""
-        rest, self._left_over = self._sound(self._left_over), b""
+    def call(self, delta: ToolCallDelta) -> bytes:
+        """The next of a tool call; in the older form there is only one."""
+        function = FunctionDelta(delta.name or UNSET, delta.arguments)
+        if self._legacy:
+            body = DeltaBody(function_call=function)
+            return self._first(body) if delta.index == 0 else b""
+        kind = UNSET if delta.id is None else "function"
+        return self._first(DeltaBody(tool_calls=[CallDelta(delta.index, delta.id or UNSET, kind, function)]))
+
+    def end(self, reason: FinishReason, expires_at: int, *, calls: bool = False) -> bytes:
+        """Everything of this answer after the answer itself."""
+        begin = b"" if calls else self._begin_sound() if self._audio_id else self._begin("")
+        rest, self._left_over = begin + self._sound(self._left_over), b""
         rest += self._delta(DeltaBody(), reason)
-        if self._audio_id is not None:
+        if self._sounding:
             rest += self._audio(AudioDeltaBody(expires_at=expires_at))
-        if self._include_usage:
-            rest += self._event([], usage_body(usage))
-        return rest + DONE
+        return rest
+
+    def _begin(self, content: str | None) -> bytes:
+        return b"" if self._begun else self._first(DeltaBody(content=content))
+
+    def _first(self, delta: DeltaBody) -> bytes:
+        """A chunk that also says whose words these are, where none has yet."""
+        if self._begun:
+            return self._delta(delta)
+        self._begun = True
+        delta.role, delta.refusal = "assistant", None
+        delta.content = None if delta.content is UNSET else delta.content
+        earlier = self._before._begin(None) if self._before else b""  # noqa: SLF001 - one of its own kind
+        return earlier + self._delta(delta)
+
+    def _begin_sound(self) -> bytes:
+        if self._sounding:
+            return b""
+        self._sounding = True
+        return self._begin(None) + self._audio(AudioDeltaBody(id=self._audio_id or UNSET, transcript=""))
 
     def _sound(self, data: bytes) -> bytes:
         return self._audio(AudioDeltaBody(data=b64encode(data).decode())) if data else b""
@@ -105,20 +160,25 @@ class ChunkEncoder:
     def _audio(self, audio: AudioDeltaBody) -> bytes:
         return self._delta(DeltaBody(audio=audio))
 
-    def _delta(self, delta: DeltaBody, reason: Reason | None = None) -> bytes:
+    def _delta(self, delta: DeltaBody, reason: FinishReason | None = None) -> bytes:
         logprobs = None if self._audio_id is None else UNSET
-        return self._event([ChunkChoice(0, delta, logprobs, reason)], self._no_usage)
+        return _event(self._head, [ChunkChoice(self._index, delta, logprobs, reason)], self._no_usage)
 
-    def _event(self, choices: list[ChunkChoice], usage: UsageBody | UnsetType | None) -> bytes:
-        head = self._head
-        chunk = Chunk(
-            head.id,
-            "chat.completion.chunk",
-            head.created,
-            head.model,
-            "default",
-            head.fingerprint,
-            choices,
-            usage,
-        )
-        return b"data: " + msgspec.json.encode(chunk) + b"\n\n"
+
+def usage_event(head: Head, usage: Usage) -> bytes:
+    """The event with what all answers together have cost; `[DONE]` follows it."""
+    return _event(head, [], usage_body(usage))
+
+
+def _event(head: Head, choices: list[ChunkChoice], usage: UsageBody | UnsetType | None) -> bytes:
+    chunk = Chunk(
+        head.id,
+        "chat.completion.chunk",
+        head.created,
+        head.model,
+        "default",
+        head.fingerprint,
+        choices,
+        usage,
+    )
+    return b"data: " + msgspec.json.encode(chunk) + b"\n\n"

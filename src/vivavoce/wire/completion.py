@@ -1,12 +1,15 @@
 """A whole chat completion, from events to bytes."""
 
 from base64 import b64encode
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from vivavoce.core.turn import Reason, Usage
+from vivavoce.core.turn import ToolCall, Usage
+
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
 
 class PromptDetails(Struct):
@@ -49,12 +52,29 @@ class AudioBody(Struct):
     transcript: str
 
 
+class CalledFunction(Struct):
+    """A function's name, and its arguments as JSON text."""
+
+    name: str
+    arguments: str
+
+
+class CallBody(Struct):
+    """A tool call."""
+
+    id: str
+    type: str
+    function: CalledFunction
+
+
 class AnswerMessage(Struct):
-    """The answer: `content` where it is written, `audio` where it is spoken."""
+    """The answer: `content` where it is written, `audio` where it is spoken, calls where it calls."""
 
     role: str
     content: str | None
-    refusal: str | None
+    tool_calls: list[CallBody] | UnsetType = UNSET
+    function_call: CalledFunction | UnsetType = UNSET
+    refusal: str | None = None
     audio: AudioBody | UnsetType = UNSET
     annotations: list[Any] = msgspec.field(default_factory=list[Any])
 
@@ -65,7 +85,7 @@ class Choice(Struct):
     index: int
     message: AnswerMessage
     logprobs: None
-    finish_reason: Reason
+    finish_reason: FinishReason
 
 
 class Completion(Struct):
@@ -109,16 +129,35 @@ def audio_body(audio_id: str, sound: bytes, expires_at: int, transcript: str) ->
     return AudioBody(audio_id, b64encode(sound).decode(), expires_at, transcript)
 
 
-def encode(head: Head, text: str, audio: AudioBody | None, reason: Reason, usage: Usage) -> bytes:
-    """The bytes of a whole completion: a written answer, or with `audio` a spoken one."""
-    message = AnswerMessage("assistant", None if audio else text, None, audio or UNSET)
-    choice = Choice(0, message, None, reason)
+def choice(
+    index: int,
+    text: str,
+    reason: FinishReason,
+    *,
+    audio: AudioBody | None = None,
+    calls: Sequence[ToolCall] = (),
+    legacy: bool = False,
+) -> Choice:
+    """One whole answer: written, or with `audio` spoken, or with `calls` calling; `legacy`: in the older form."""
+    content = None if audio or (calls and not text) else text
+    message = AnswerMessage("assistant", content, audio=audio or UNSET)
+    if calls and legacy:
+        message.function_call = CalledFunction(calls[0].name, calls[0].arguments)
+    elif calls:
+        message.tool_calls = [
+            CallBody(call.id, "function", CalledFunction(call.name, call.arguments)) for call in calls
+        ]
+    return Choice(index, message, None, reason)
+
+
+def encode(head: Head, choices: list[Choice], usage: Usage) -> bytes:
+    """The bytes of a whole completion."""
     body = Completion(
         head.id,
         "chat.completion",
         head.created,
         head.model,
-        [choice],
+        choices,
         usage_body(usage),
         "default",
         head.fingerprint,

@@ -44,8 +44,8 @@ def explain(error: msgspec.ValidationError, body: bytes, supported: dict[str, st
     Args:
         error: what msgspec found.
         body: the JSON it was found in, for the value that was sent.
-        supported: the values an enumeration takes, by the last name in the path; inside a message also by its role
-            and that name, as in `user.type`.
+        supported: the values an enumeration takes, by the last name in the path; also by the name before and that
+            name, as in `tools.type`, and inside a message by its role and that name, as in `user.type`.
     """
     try:
         document = msgspec.json.decode(body)
@@ -56,9 +56,9 @@ def explain(error: msgspec.ValidationError, body: bytes, supported: dict[str, st
     found = PATH.fullmatch(str(error))
     what, path = (found["what"], found["path"]) if found else (str(error), "")
     param = _named(path, document)
-    name = path.rsplit(".", 1)[-1].partition("[")[0]
+    *before, name = ["", *(step.partition("[")[0] for step in path.split("."))]
     role = _value_at(document, f"{path.partition('.')[0]}.role")
-    values = supported.get(f"{role}.{name}") or supported.get(name, "")
+    values = next((supported[key] for key in (f"{role}.{name}", f"{before[-1]}.{name}", name) if key in supported), "")
     for shape, words in SHAPES:
         match = shape.fullmatch(what)
         if match:
@@ -116,12 +116,20 @@ def _too_big(match: Found, param: str, _sent: object, _values: str) -> BadReques
     return BadRequest(f"Invalid '{param}': {kind} out of range.", param=param, code="invalid_value")
 
 
+def _no_match(match: Found, param: str, _sent: object, _values: str) -> BadRequest:
+    words = (
+        f"Invalid '{param}': string does not match pattern. Expected a string that matches the pattern '{match[1]}'."
+    )
+    return BadRequest(words, param=param, code="invalid_value")
+
+
 SHAPES: list[tuple[re.Pattern[str], Words]] = [
     (re.compile(r"Object missing required field `(.+?)`"), _missing),
     (re.compile(r"Expected `(int|float)` (<=|>=) (-?[\d.]+)"), _out_of_range),
     (re.compile(r"Expected `(array|str)` of length (<=|>=) (\d+)"), _wrong_length),
     (re.compile(r"Expected `(.+?)`, got `(\w+)`"), _wrong_type),
     (re.compile(r"Invalid (?:enum )?value '(.*)'", re.DOTALL), _bad_choice),
+    (re.compile(r"Expected `str` matching regex '(.*?)(?:\(\?!.*)?'"), _no_match),
     (re.compile(r"(Integer value|Number) out of range"), _too_big),
 ]
 

@@ -45,3 +45,12 @@ def unknown_model(name: str) -> NotFound:
 def no_access(name: str) -> NotFound:
     """The error of a request that names no model of ours."""
     return NotFound(f"The model `{name[:128]}` does not exist or you do not have access to it.", code="model_not_found")
+
+
+def not_a_chat_model() -> NotFound:
+    """The error of a chat request to a model that only hears or only speaks."""
+    return NotFound(
+        "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did you mean to use "
+        "v1/audio/transcriptions or v1/audio/speech?",
+        param="model",
+    )

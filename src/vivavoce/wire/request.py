@@ -8,10 +8,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from vivavoce.wire.tools import Choice, CustomTool, FunctionBody, FunctionTool, Name, NamedFunction, Tools
+
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Seed: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Format: TypeAlias = Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
+
+
+MOST_CHOICES = 8
+"""Answers to one request; the original takes up to 128."""
 
 
 class TextPart(Struct, tag_field="type", tag="text"):
@@ -145,6 +151,32 @@ class StreamOptions(Struct):
     include_obfuscation: bool | None = None
 
 
+class TextFormat(Struct, tag_field="type", tag="text"):
+    """An answer of any words."""
+
+
+class JsonObjectFormat(Struct, tag_field="type", tag="json_object"):
+    """An answer that is a JSON object."""
+
+
+class JsonSchemaBody(Struct):
+    """A JSON Schema, and its name."""
+
+    name: Name
+    description: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class JsonSchemaFormat(Struct, tag_field="type", tag="json_schema"):
+    """An answer that is JSON of this shape."""
+
+    json_schema: JsonSchemaBody
+
+
+ResponseFormat: TypeAlias = TextFormat | JsonObjectFormat | JsonSchemaFormat
+
+
 class ChatRequest(Struct):
     """The body of `POST /v1/chat/completions`."""
 
@@ -154,7 +186,7 @@ class ChatRequest(Struct):
     audio: AudioOut | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    n: Annotated[int, Meta(ge=1, le=MOST_CHOICES)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
@@ -165,14 +197,23 @@ class ChatRequest(Struct):
     seed: Seed | None = None
     store: bool | None = None
     metadata: dict[str, str] | None = None
-    response_format: dict[str, Any] | None = None
-    tools: list[Any] | None = None
-    tool_choice: Any = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[FunctionTool | CustomTool], Meta(max_length=128)] | None = None
+    tool_choice: Choice | None = None
+    parallel_tool_calls: bool | None = None
+    functions: Annotated[list[FunctionBody], Meta(max_length=128)] | None = None
+    function_call: Literal["none", "auto"] | NamedFunction | None = None
 
     @property
     def speaks(self) -> bool:
         """Whether the answer is to be spoken."""
         return "audio" in (self.modalities or ())
+
+    @property
+    def about_tools(self) -> Tools:
+        """What it says of tools."""
+        parallel = self.parallel_tool_calls is not False
+        return Tools(self.tools, self.tool_choice, parallel, self.functions, self.function_call)
 
     @property
     def include_usage(self) -> bool:
