@@ -74,7 +74,7 @@ def test_a_whole_file_is_read() -> None:
         ("port = 8001", "prot = 8001", "my.toml:3: unknown key 'prot' in [server]; did you mean 'port'?"),
         ("[server]", "[sever]", "my.toml:2: unknown key 'sever'; did you mean 'server'?"),
         ("workers = 2", "worker = 2", "my.toml:10: unknown key 'worker' in [engines.brain]; did you mean 'workers'?"),
-        ('think = "brain"', "", "my.toml:15: models.my.model: object missing required field `think`"),
+        ('hear = "ear"\nthink = "brain"\nspeak = { default = "voice", de = "voice" }', "", "names no engine: give it"),
         ('language = "de"', "lang = 1", "my.toml:21: unknown key 'lang' in [models.my.model]; did you mean 'language'?"),  # noqa: E501
         ("port = 8001", "zzz = 8001", "my.toml:3: unknown key 'zzz' in [server]; known: host, port, keys, "),
         ("port = 8001", 'port = "8001"', "my.toml:3: server.port: expected `int`, got `str`"),
@@ -168,7 +168,8 @@ def test_a_brain_elsewhere_thinks_for_every_model(monkeypatch: pytest.MonkeyPatc
         "model": "llama3.2",
         "api_key": "sk-brain",
     }
-    assert {model.think for model in config.models.values()} == {"brain"}
+    thinking = {name: model.think for name, model in config.models.items() if model.think}
+    assert thinking == {"gpt-4o-mini-audio-preview": "brain"}
 
 
 @pytest.mark.parametrize("address", ["", "localhost:11434", "ftp://x/v1", "http://", "#llama"])

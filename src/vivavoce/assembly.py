@@ -10,6 +10,7 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Card, Hearing, Synthesizer, Utterance
 from vivavoce.core.errors import PublicError
+from vivavoce.core.listening import Piecewise
 from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
 from vivavoce.core.turn import Message, Sampling, Text, Turn
@@ -92,10 +93,11 @@ def models(config: Config, engines: Mapping[str, Engine]) -> dict[str, Model]:
         card = _card(settings, engines)
         hear = engines[settings.hear] if settings.hear else None
         speak = speaker(settings, engines) if settings.speak else None
-        think = engines[settings.think].itself
-        responder = Cascade(hear and hear.itself, think, speak, ears=hear.at_once if hear else 1)
+        ears = Piecewise(hear.itself, hear.at_once) if hear else None
+        think = engines[settings.think].itself if settings.think else None
+        responder = think and Cascade(hear and hear.itself, think, speak, ears=hear.at_once if hear else 1)
         for alias in (name, *settings.aliases):
-            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED)
+            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, ears, speak)
     return found
 
 
@@ -107,7 +109,7 @@ def voices(settings: ModelConfig, engines: Mapping[str, Engine]) -> tuple[str, .
 
 def _card(settings: ModelConfig, engines: Mapping[str, Engine]) -> ModelCard:
     speaking = [engines[name].card for name in dict.fromkeys(speakers(settings))]
-    thinker = engines[settings.think].card
+    thinker = engines[settings.think].card if settings.think else Card()
     return ModelCard(
         hears=settings.hear is not None,
         speaks=settings.speak is not None,

@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -54,7 +54,7 @@ class LimitsConfig(Struct, forbid_unknown_fields=True):
 class StoreConfig(Struct, forbid_unknown_fields=True):
     """`[store]`."""
 
-    url: str = "sqlite"
+    url: Literal["sqlite"] = "sqlite"
 
 
 class EngineConfig(Struct, forbid_unknown_fields=True):
@@ -68,7 +68,7 @@ class EngineConfig(Struct, forbid_unknown_fields=True):
 class ModelConfig(Struct, forbid_unknown_fields=True):
     """`[models."NAME"]`: engines by role."""
 
-    think: str
+    think: str | None = None
     hear: str | None = None
     speak: str | dict[str, str] | None = None
     """One engine, or one for each language and `default`."""
@@ -167,6 +167,8 @@ def embedded(config: Config, weights: str, *, flite: bool) -> Config:
         speak = {"default": "voices", "en": "english"}
     models = {
         DEFAULT_MODEL: ModelConfig("brain", "ear", speak, aliases=list(CHAT_NAMES)),
+        "whisper-1": ModelConfig(hear="ear", aliases=["gpt-4o-transcribe", "gpt-4o-mini-transcribe"]),
+        "tts-1": ModelConfig(speak=speak, aliases=["tts-1-hd", "gpt-4o-mini-tts"]),
     }
     return msgspec.structs.replace(config, engines=engines, models=models)
 
@@ -183,7 +185,9 @@ def thinking_at(config: Config, address: str) -> Config:
     engines = {name: engine for name, engine in config.engines.items() if name != "brain"}
     key = os.environ.get("VIVAVOCE_THINK_KEY", "")
     engines["brain"] = EngineConfig("openai", options={"base_url": url, "model": model, "api_key": key})
-    models = {name: msgspec.structs.replace(model, think="brain") for name, model in config.models.items()}
+    models = {
+        name: msgspec.structs.replace(model, think=model.think and "brain") for name, model in config.models.items()
+    }
     return msgspec.structs.replace(config, engines=engines, models=models)
 
 
@@ -271,6 +275,8 @@ def _check_names(config: Config, path: Path) -> None:
                 raise ConfigError(f"{path}: [models.\"{name}\"] names engine '{engine}', which is not there{hint}")
         if isinstance(model.speak, dict) and not model.speak:
             raise ConfigError(f'{path}: [models."{name}"] speak names no engine')
+        if not (model.hear or model.think or model.speak):
+            raise ConfigError(f'{path}: [models."{name}"] names no engine: give it think, hear or speak')
         twice = known.intersection(model.aliases)
         if twice:
             raise ConfigError(f"{path}: '{twice.pop()}' is the name of two models")

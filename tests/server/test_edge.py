@@ -132,12 +132,22 @@ async def test_without_keys_only_this_machines_names_are_answered(serving: Servi
 
 async def test_without_keys_a_body_is_json_or_refused(serving: Serving) -> None:
     served = await serving()
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         response = await served.http.post("/v1/chat/completions", content=b"{}", headers={"content-type": kind})
         assert response.status_code == 415, kind
         assert response.json()["error"]["code"] == "unsupported_media_type"
     headers = {"content-type": "Application/JSON; charset=utf-8"}
     assert (await served.http.post("/v1/chat/completions", content=b"{}", headers=headers)).status_code == 400
+
+
+async def test_without_keys_a_form_is_taken_from_programs_and_from_our_own_pages_only(serving: Serving) -> None:
+    served = await serving(access=Access(origins=("https://app.example",)))
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    ours = f"http://127.0.0.1:{served.port}"
+    for origin, status in ((None, 400), (ours, 400), ("https://app.example", 400), ("https://evil.example", 403)):
+        headers = form | ({"origin": origin} if origin else {})
+        response = await served.http.post("/v1/audio/transcriptions", content=b"--x--\r\n", headers=headers)
+        assert response.status_code == status, origin
 
 
 async def test_without_keys_any_key_will_do(serving: Serving) -> None:

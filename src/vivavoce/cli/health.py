@@ -15,7 +15,7 @@ import vivavoce
 from vivavoce import config as configuration
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config
-from vivavoce.engines import flite
+from vivavoce.engines import libflite
 
 Mark: TypeAlias = Literal["ok", "tip", "no"]
 
@@ -49,7 +49,7 @@ def installed() -> Iterator[Line]:
         except (PackageNotFoundError, ImportError, ValueError):
             found, number = False, ""
         yield Line("ok", package, f"{number}: {what}") if found else Line("tip", package, f"not installed: {what}")
-    if flite.installed():
+    if libflite.installed():
         yield Line("ok", "flite", "installed: speaks English, far easier to understand than eSpeak NG")
     else:
         yield Line("tip", "flite", "not installed; apt install flite: English far easier to understand")
@@ -69,7 +69,8 @@ def weights(config: Config) -> Line:
 def needs_weights(config: Config) -> bool:
     """Whether a model thinks with the embedded file."""
     path = str(embedded.folder() / embedded.SMOLLM2.file)
-    return any(config.engines[model.think].options.get("model") == path for model in config.models.values())
+    thinkers = {model.think for model in config.models.values() if model.think}
+    return any(config.engines[name].options.get("model") == path for name in thinkers)
 
 
 def data() -> Line:

@@ -54,7 +54,8 @@ def speaks(config: Config, model: ModelConfig) -> list[str]:
 def _row(config: Config, name: str, voices: dict[str, tuple[str, ...]] | None) -> list[str]:
     model = config.models[name]
     hears = describe(config, model.hear) if model.hear else NOTHING
-    cells = [hears, describe(config, model.think), ", ".join(speaks(config, model)) or NOTHING]
+    thinks = describe(config, model.think) if model.think else NOTHING
+    cells = [hears, thinks, ", ".join(speaks(config, model)) or NOTHING]
     return cells if voices is None else [*cells, ", ".join(voices[name]) or NOTHING]
 
 

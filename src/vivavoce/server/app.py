@@ -11,6 +11,7 @@ from vivavoce.core.models import Model
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.service import Service
+from vivavoce.server.voices import audio_routes
 from vivavoce.wire import models as wire
 
 
@@ -69,6 +70,7 @@ def create_app(service: Service) -> ASGIApp:
     for prefix in ("/v1", ""):
         routes += [
             Route(f"{prefix}/chat/completions", chat, methods=["POST"]),
+            *audio_routes(service, prefix),
             Route(f"{prefix}/models", pages.models),
             Route(f"{prefix}/models/{{name:path}}", pages.model),
         ]

@@ -90,8 +90,14 @@ class Edge:
     def _check_body_kind(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """A page from elsewhere can post forms and plain text without asking first, and JSON it cannot."""
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-        if scope["method"] == "POST" and kind != b"application/json":
+        if scope["method"] != "POST" or kind == b"application/json":
+            return
+        if kind != b"multipart/form-data":
             raise UnsupportedMedia("Send the body as Content-Type: application/json.", code="unsupported_media_type")
+        origin = headers.get(b"origin", b"").decode("latin-1").lower()
+        ours = origin.partition("://")[2] == headers.get(b"host", b"").decode("latin-1").lower()
+        if origin and not ours and origin not in self._access.origins:
+            raise Forbidden("Pages from elsewhere may not send forms to this server.", code="origin_not_allowed")
 
     def _check_key(self, authorization: str) -> None:
         scheme, _, key = authorization.partition(" ")

@@ -1,0 +1,115 @@
+"""`POST /v1/audio/speech`: text to sound, sent as it is made."""
+
+import struct
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from starlette.types import Receive, Scope, Send
+
+from vivavoce.audio.wav import wav_header
+from vivavoce.core.audio import FRAME_SAMPLES, SPOKEN_RATE
+from vivavoce.core.engines import Speaker, Speaking
+from vivavoce.core.tokens import text_tokens
+from vivavoce.server.connection import Outlet, read_body, while_connected
+from vivavoce.server.growing import encoded
+from vivavoce.server.service import Service
+from vivavoce.wire import speech
+from vivavoce.wire.models import no_access
+from vivavoce.wire.speech import CONTENT_TYPES, DELTA_BYTES, DONE, SpeechRequest
+
+EVENTS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+ENDLESS = struct.pack("<I", 0xFFFFFFFF)
+"""What a WAV that is sent while it is made has for its sizes, as the original's."""
+
+
+class Speech:
+    """The endpoint, as ASGI."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        body = await read_body(receive, dict(scope["headers"]), self._service.body_bytes)
+        request = speech.decode(body, strict=self._service.strict)
+        model = self._service.model(request.model)
+        if model.speaker is None:
+            raise no_access(request.model)
+        if model.card.voices and request.voice_name not in model.card.voices:
+            raise speech.unknown_voice(request.voice_name, model.card.voices)
+        reading = Reading(self._service, model.speaker, request)
+        work = reading.events(send) if request.stream_format == "sse" else reading.sound(send)
+        await while_connected(receive, work)
+
+
+class Reading:
+    """One text read aloud, and how much of it has been said."""
+
+    def __init__(self, service: Service, speaker: Speaker, request: SpeechRequest) -> None:
+        self._service = service
+        self._speaker = speaker
+        self._request = request
+        self._samples = 0
+
+    async def sound(self, send: Send) -> None:
+        """Send the bytes of the sound alone."""
+        outlet = Outlet(send, [(b"content-type", CONTENT_TYPES[self._request.form].encode())])
+        async with aclosing(self._bytes()) as parts:
+            async for part in parts:
+                await outlet.write(part)
+        await outlet.finish()
+
+    async def events(self, send: Send) -> None:
+        """Send the sound in events, each but the last of `DELTA_BYTES`, then the usage."""
+        outlet = Outlet(send, EVENTS)
+        waiting = bytearray()
+        async with outlet.pinging(self._service.patience_s, self._service.ping_s):
+            async with aclosing(self._bytes()) as parts:
+                async for part in parts:
+                    waiting += part
+                    while len(waiting) >= DELTA_BYTES:
+                        await outlet.write(speech.audio_delta(bytes(waiting[:DELTA_BYTES])))
+                        del waiting[:DELTA_BYTES]
+            if waiting:
+                await outlet.write(speech.audio_delta(bytes(waiting)))
+            said = -(-self._samples // FRAME_SAMPLES)
+            await outlet.write(speech.audio_done(text_tokens(self._request.input), said) + DONE)
+        await outlet.finish()
+
+    async def _bytes(self) -> AsyncGenerator[bytes, None]:
+        """The bytes of the file in the format asked for, as they are made."""
+        form = self._request.form
+        plain = form in ("wav", "pcm")
+        header = streamed_wav_header() if form == "wav" else b""
+        async with (
+            aclosing(self._spoken()) as sounds,
+            aclosing(sounds if plain else encoded(self._service.sounds, sounds, form)) as parts,
+        ):
+            async for part in parts:
+                yield header + part  # not before there is sound: until then an error is an error's status
+                header = b""
+        if header:
+            yield header
+
+    async def _spoken(self) -> AsyncGenerator[bytes, None]:
+        request = self._request
+        speaking = Speaking(request.voice_name, speed=request.speed or 1.0, style=request.instructions or None)
+        async with aclosing(self._speaker.speak(_once(request.input), speaking)) as sounds:
+            async for sound in sounds:
+                if sound.pcm.data:
+                    self._samples += sound.pcm.samples
+                    yield sound.pcm.data
+
+
+def streamed_wav_header() -> bytes:
+    """The 44 bytes before 16-bit mono samples at `SPOKEN_RATE` whose number nobody knows yet."""
+    plain = wav_header(0, SPOKEN_RATE)
+    return plain[:4] + ENDLESS + plain[8:40] + ENDLESS
+
+
+async def _once(text: str) -> AsyncGenerator[str, None]:
+    yield text

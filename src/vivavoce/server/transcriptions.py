@@ -1,0 +1,168 @@
+"""`POST /v1/audio/transcriptions` and `/translations`: a recording to what was said in it, whole or streamed."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive, Scope, Send
+
+from vivavoce.audio.limits import MIN_SECONDS, Limits
+from vivavoce.audio.sniff import sniff
+from vivavoce.audio.wav import read_wav
+from vivavoce.core.audio import Pcm
+from vivavoce.core.engines import Hearing, Transcriber, Transcript
+from vivavoce.core.errors import BadAudio, BadRequest, PublicError
+from vivavoce.server.connection import Outlet, send_in_time, while_connected
+from vivavoce.server.forms import chunks, read_form
+from vivavoce.server.service import Service
+from vivavoce.server.sound import HEARD_RATE, LARGE_BYTES
+from vivavoce.wire import transcription, transcription_errors
+from vivavoce.wire.models import no_access
+from vivavoce.wire.transcript import DONE, Answer
+from vivavoce.wire.transcription import TranscriptionRequest
+
+UPLOAD_BYTES = 26_214_400
+"""25 MiB: the most the original takes."""
+SECONDS = 3600.0
+DECODED_BYTES = 4 * 1024**3
+"""Of samples as a codec gives them, never held at once: an hour of two channels at 96 kHz."""
+JSON = b"application/json"
+EVENTS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, read and found good."""
+
+    request: TranscriptionRequest
+    ask: Hearing
+    transcriber: Transcriber
+
+
+class Transcriptions:
+    """The endpoint, as ASGI; with `translate`, the one beside it, which gives English."""
+
+    def __init__(self, service: Service, *, translate: bool = False, upload_bytes: int = UPLOAD_BYTES) -> None:
+        """`upload_bytes`: the largest recording taken."""
+        self._service = service
+        self._translate = translate
+        self._upload_bytes = upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. What is wrong with the request is said with the usage beside it."""
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._respond(scope, receive, noting)
+        except PublicError as error:
+            if started or error.status >= 500:
+                raise
+            await _whole(send, error.status, transcription_errors.failed(error), "application/json")
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request, data = await self._read(receive, dict(scope["headers"]))
+        strict = self._service.strict
+        ask = transcription.hearing(request, translate=self._translate, strict=strict)
+        transcriber = self._service.model(request.model).transcriber
+        if transcriber is None:
+            raise no_access(request.model)
+        asked = Asked(request, ask, transcriber)
+        streams = request.stream and request.counts_tokens and not self._translate
+        work = self._stream(asked, data, send) if streams else self._answer(asked, data, send)
+        await while_connected(receive, work)
+
+    async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> tuple[TranscriptionRequest, bytes]:
+        strict = self._service.strict
+        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        if kind == JSON:
+            body = await self._read_json(receive)
+            return await asyncio.to_thread(transcription.decode_json, body, strict=strict)
+        form = await read_form(receive, headers, self._upload_bytes)
+        request = transcription.decode_form(form.fields, strict=strict)
+        if form.file is None:
+            raise transcription_errors.missing_file()
+        return request, form.file
+
+    async def _read_json(self, receive: Receive) -> bytes:
+        body = bytearray()
+        limit = self._upload_bytes * 4 // 3 + LARGE_BYTES  # base64, and the fields
+        async with aclosing(chunks(receive)) as parts:
+            async for part in parts:
+                body += part
+                if len(body) > limit:
+                    raise transcription_errors.upload_too_large(self._upload_bytes, len(body))
+        return bytes(body)
+
+    async def _answer(self, asked: Asked, data: bytes, send: Send) -> None:
+        pcm = await self._decode(data)
+        answer = Answer(asked.request, pcm.seconds, translated=self._translate)
+        async with aclosing(self._hear(asked, pcm)) as heard:
+            async for transcript in heard:
+                answer.add(transcript)
+        body, kind = answer.body()
+        await _whole(send, 200, body, kind)
+
+    async def _stream(self, asked: Asked, data: bytes, send: Send) -> None:
+        outlet = Outlet(send, EVENTS)
+        async with outlet.pinging(self._service.patience_s, self._service.ping_s):
+            pcm = await self._decode(data)
+            answer = Answer(asked.request, pcm.seconds, translated=False)
+            async with aclosing(self._hear(asked, pcm)) as heard:
+                async for transcript in heard:
+                    await outlet.write(answer.add(transcript))
+            await outlet.write(answer.done() + DONE)
+        await outlet.finish()
+
+    async def _hear(self, asked: Asked, pcm: Pcm) -> AsyncGenerator[Transcript, None]:
+        async with aclosing(asked.transcriber.transcribe(_once(pcm), asked.ask)) as heard:
+            async for transcript in heard:
+                # An engine that translates says that its text is English; one that cannot says what it heard.
+                if self._translate and transcript.language not in (None, "en"):
+                    raise transcription_errors.cannot_translate()
+                if transcript.final:
+                    yield transcript
+
+    async def _decode(self, data: bytes) -> Pcm:
+        """The sound of a recording, with this endpoint's own words for what is wrong with it."""
+        plain = await asyncio.to_thread(read_wav, data) if len(data) > LARGE_BYTES else read_wav(data)
+        if plain is None:
+            return await self._ask_media(data)
+        if plain.seconds < MIN_SECONDS:
+            raise transcription_errors.too_short(MIN_SECONDS)
+        if plain.seconds > SECONDS:
+            raise transcription_errors.too_long(plain.seconds, SECONDS)
+        return plain
+
+    async def _ask_media(self, data: bytes) -> Pcm:
+        if sniff(data) is None:
+            raise transcription_errors.unknown_kind()
+        try:
+            return await self._service.sounds.media.call("decode", data, Limits(SECONDS, DECODED_BYTES), HEARD_RATE)
+        except BadAudio:
+            raise transcription_errors.undecodable() from None
+        except BadRequest as error:
+            if error.code == "audio_too_short":
+                raise transcription_errors.too_short(MIN_SECONDS) from None
+            if error.code == "audio_too_long":
+                raise transcription_errors.too_long(None, SECONDS) from None
+            raise
+
+
+async def _once(pcm: Pcm) -> AsyncGenerator[Pcm, None]:
+    yield pcm
+
+
+async def _whole(send: Send, status: int, body: bytes, kind: str) -> None:
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    await send_in_time(send, {"type": "http.response.start", "status": status, "headers": headers})
+    await send_in_time(send, {"type": "http.response.body", "body": body})

@@ -1,0 +1,135 @@
+"""`POST /v1/audio/speech` on the wire: the request, the bytes' kinds, and the events of a streamed answer."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from vivavoce.core.errors import BadRequest
+from vivavoce.wire.invalid import explain, not_json
+from vivavoce.wire.request import CustomVoice
+
+SpeechFormat: TypeAlias = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+
+CONTENT_TYPES: dict[SpeechFormat, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/opus",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+SUPPORTED = {
+    "response_format": "Supported values are: 'mp3', 'opus', 'aac', 'flac', 'wav', and 'pcm'.",
+    "stream_format": "Supported values are: 'audio' and 'sse'.",
+}
+MAX_CHARACTERS = 4096
+DELTA_BYTES = 4096
+"""Of sound in one event, as the original cuts it. Each event is base64 by itself."""
+DONE = b"data: [DONE]\r\n\r\n"
+PLAIN_MODELS = ("tts-1", "tts-1-hd")
+"""The original's older models, which take no instructions and stream no events."""
+
+
+class SpeechRequest(Struct):
+    """The body of `POST /v1/audio/speech`."""
+
+    model: str
+    input: Annotated[str, Meta(min_length=1, max_length=MAX_CHARACTERS)]
+    voice: str | CustomVoice
+    instructions: Annotated[str, Meta(max_length=MAX_CHARACTERS)] | None = None
+    """How to say it: the tone, the accent."""
+    response_format: SpeechFormat | None = None
+    """None: mp3."""
+    speed: Annotated[float, Meta(ge=0.25, le=4)] | None = None
+    stream_format: Literal["audio", "sse"] | None = None
+    """None: audio."""
+
+    @property
+    def form(self) -> SpeechFormat:
+        """The format of the answer's sound."""
+        return self.response_format or "mp3"
+
+    @property
+    def voice_name(self) -> str:
+        """The voice, however it was named."""
+        return self.voice if isinstance(self.voice, str) else self.voice.id
+
+
+class SpeechUsage(Struct):
+    """Tokens of one answer: text in, sound out (20 a second)."""
+
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+
+class SpeechDelta(Struct):
+    """The next sound."""
+
+    type: str
+    audio: str
+    """Base64."""
+
+
+class SpeechDone(Struct):
+    """The end of the sound."""
+
+    type: str
+    usage: SpeechUsage
+
+
+DECODER = msgspec.json.Decoder(SpeechRequest)
+
+
+def decode(body: bytes, *, strict: bool = False) -> SpeechRequest:
+    """Read a request's body.
+
+    Raises:
+        BadRequest: not JSON, or not a speech request; with `strict` also one that the original would have refused.
+    """
+    try:
+        request = DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        raise explain(error, body, SUPPORTED) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise not_json() from None
+    if strict and request.model in PLAIN_MODELS:
+        _refuse_newer(request)
+    return request
+
+
+def unknown_voice(voice: str, known: Sequence[str]) -> BadRequest:
+    """The error for a voice the model does not have."""
+    listed = ", ".join(f"'{name}'" for name in known[:-1])
+    listed = f"{listed}, and '{known[-1]}'" if listed else f"'{known[-1]}'"
+    return BadRequest(
+        f"Invalid value: '{voice[:64]}'. Supported values are: {listed}.", param="voice", code="invalid_value"
+    )
+
+
+def audio_delta(sound: bytes) -> bytes:
+    """The event of the next bytes of sound."""
+    return _event(SpeechDelta("speech.audio.delta", b64encode(sound).decode()))
+
+
+def audio_done(input_tokens: int, output_tokens: int) -> bytes:
+    """The event of the sound's end; `DONE` follows it."""
+    usage = SpeechUsage(input_tokens, output_tokens, input_tokens + output_tokens)
+    return _event(SpeechDone("speech.audio.done", usage))
+
+
+def _event(event: Struct) -> bytes:
+    return b"data: " + msgspec.json.encode(event) + b"\r\n\r\n"
+
+
+def _refuse_newer(request: SpeechRequest) -> None:
+    for param, used in (("instructions", request.instructions), ("stream_format", request.stream_format == "sse")):
+        if used:
+            raise BadRequest(
+                f"Unsupported parameter: '{param}' is not supported with this model.",
+                param=param,
+                code="unsupported_parameter",
+            )
