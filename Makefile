@@ -7,12 +7,14 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make serve   start the server on 127.0.0.1:8000"
+	@echo "make serve   start the server on 127.0.0.1:8000; ARGS='--port 8001' are passed on"
 	@echo "make test    run the tests"
-	@echo "make check   format, lint, types, import contracts, generated docs"
+	@echo "make check   format, lint, types, import contracts"
 	@echo "make fix     format and mend what can be mended"
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Viva Voce needs Python 3.11 to 3.13: make serve PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
@@ -26,7 +28,7 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 setup: $(VENV)/.test
 
 serve: $(VENV)/.serve
-	$(BIN)/vivavoce serve
+	$(BIN)/vivavoce serve $(ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python -m vivavoce.catalogue

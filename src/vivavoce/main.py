@@ -1,6 +1,7 @@
 """The composition root: what `assembly` makes of a configuration, started, and the application in front of it."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping
@@ -27,8 +28,6 @@ log = logging.getLogger("vivavoce")
 
 MEDIA = Spec("media", "vivavoce.audio.media:Media")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-CREATED = 1734393600
-"""17 December 2024: when the snapshot these models stand in for was made, in Unix seconds."""
 ASK_AGAIN_S = 5.0
 """How long after a failure an engine elsewhere is asked again whether it answers."""
 
@@ -145,7 +144,9 @@ def _bound(config: Config) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
+        taken = " (another program listens there; take another one with --port)"
+        why = f"{error.strerror}{taken if error.errno == errno.EADDRINUSE else ''}"
+        raise OSError(error.errno, why, f"{host}:{port}") from None
     return listener
 
 

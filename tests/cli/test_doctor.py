@@ -10,7 +10,7 @@ from vivavoce.catalogue import embedded
 from vivavoce.cli import health
 from vivavoce.cli.looking import Found, look
 from vivavoce.config import Config, EngineConfig, ModelConfig, ServerConfig
-from vivavoce.engines import flite
+from vivavoce.engines import libflite
 
 OURS = {"/": (200, b'{"name": "vivavoce"}'), "/v1/models": (200, b'{"data": []}')}
 
@@ -132,7 +132,7 @@ def test_missing_weights_matter_only_where_they_think(tmp_path: Path, monkeypatc
 
 
 def test_flite_is_advised_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flite, "installed", lambda: False)
+    monkeypatch.setattr(libflite, "installed", lambda: False)
     (line,) = [line for line in health.installed() if line.what == "flite"]
     assert line.mark == "tip"
     assert "apt install flite" in line.said

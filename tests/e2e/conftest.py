@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +14,13 @@ import pytest
 from openai import OpenAI
 
 from vivavoce.catalogue import embedded
+from vivavoce.engines import libflite
 
 START_S = 60
+if os.environ.get("CI"):
+    # What may be missing on a person's machine must not be missing, and skipped in silence, where we decide.
+    assert libflite.installed(), libflite.MISSING
+    assert shutil.which("curl")
 Serve = Callable[..., AbstractContextManager[str]]
 
 

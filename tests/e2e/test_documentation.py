@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def test_the_program_of_the_models_own_documentation(address: str, tmp_path: Pat
         client.close()
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
 def test_the_curl_of_the_other_page(address: str) -> None:
     body = {
         "model": "gpt-4o-mini-audio-preview",

@@ -85,19 +85,7 @@ def test_spoken_answers_and_streams_have_the_recorded_shape(http: httpx2.Client)
     request["messages"][1]["audio"]["id"] = answer.json()["choices"][0]["message"]["audio"]["id"]
     stream = http.post("/v1/chat/completions", json=request)
     assert_headers(streamed, stream)
-    theirs = events("".join(streamed["ResponseBody"]).replace("\n\n\n", "\n\n"))
-    mine = events(stream.text)
-    original = {k: v for chunk in theirs for k, v in paths(chunk).items() if k not in LEFT_OUT}
-    answered = {k: v for chunk in mine for k, v in paths(chunk).items()}
-    assert set(answered) - MORE == set(original) - MORE
-    for path in set(answered) & set(original) - MORE - {"usage"}:
-        assert answered[path] == original[path], path
-    assert list(mine[0]) == [key for key in theirs[0] if key not in LEFT_OUT]
-    carried = [set(paths(chunk)) & {"choices[].delta.audio.id", "choices[].delta.audio.expires_at"} for chunk in mine]
-    assert [sorted(found) for found in carried if found] == [
-        ["choices[].delta.audio.id"],
-        ["choices[].delta.audio.expires_at"],
-    ]
+    assert_same_stream(streamed, stream)
 
 
 def test_a_streamed_first_turn_has_the_recorded_shape(http: httpx2.Client) -> None:
@@ -105,6 +93,7 @@ def test_a_streamed_first_turn_has_the_recorded_shape(http: httpx2.Client) -> No
         answer = http.post("/v1/chat/completions", json=ours(entry["RequestBody"]))
         assert answer.status_code == 200
         assert_headers(entry, answer)
+        assert_same_stream(entry, answer)
 
 
 def test_errors_have_the_recorded_bodies(http: httpx2.Client, serve: Serve, tmp_path_factory: Any) -> None:
@@ -131,6 +120,23 @@ def test_errors_have_the_recorded_bodies(http: httpx2.Client, serve: Serve, tmp_
     theirs, mine = entry["ResponseBody"]["error"], refused.json()["error"]
     assert {**mine, "message": ""} == {**theirs, "message": ""}
     assert mine["message"].startswith("Incorrect API key provided: not-a-re****")
+
+
+def assert_same_stream(entry: dict[str, Any], answer: httpx2.Response) -> None:
+    """The chunks have the recorded keys and types; the id of the sound and its end each come once, in that order."""
+    theirs = events("".join(entry["ResponseBody"]).replace("\n\n\n", "\n\n"))
+    mine = events(answer.text)
+    original = {k: v for chunk in theirs for k, v in paths(chunk).items() if k not in LEFT_OUT}
+    answered = {k: v for chunk in mine for k, v in paths(chunk).items()}
+    assert set(answered) - MORE == set(original) - MORE
+    for path in set(answered) & set(original) - MORE - {"usage"}:
+        assert answered[path] == original[path], path
+    assert list(mine[0]) == [key for key in theirs[0] if key not in LEFT_OUT]
+    carried = [set(paths(chunk)) & {"choices[].delta.audio.id", "choices[].delta.audio.expires_at"} for chunk in mine]
+    assert [sorted(found) for found in carried if found] == [
+        ["choices[].delta.audio.id"],
+        ["choices[].delta.audio.expires_at"],
+    ]
 
 
 def assert_headers(entry: dict[str, Any], answer: httpx2.Response) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,12 +14,14 @@ from vivavoce.cli.health import Line
 from vivavoce.cli.models import describe
 from vivavoce.cli.terminal import Progress, harmless
 from vivavoce.config import Config, ConfigError
-from vivavoce.engines import flite
+from vivavoce.core.errors import PublicError
 from vivavoce.engines.child import EngineMissing
 
 if TYPE_CHECKING:
     from vivavoce.cli.looking import Found
 
+ANSWER_S = 10.0
+"""How long an engine elsewhere may take to answer once."""
 COLOURS = {"ok": "green", "tip": "yellow", "no": "red"}
 
 
@@ -82,19 +85,22 @@ def _engines(config: Config) -> Iterator[Line]:
     for name, roles in _roles(config).items():
         yield Line("ok" if name in notes else "no", ", ".join(roles), describe(config, name))
         if notes.get(name):
-            yield Line("tip", ", ".join(roles), f"{name}: {_advice(notes[name])}")
-
-
-def _advice(note: str) -> str:
-    """What an engine says of itself, less the advice that was taken."""
-    return note.partition("; apt install flite")[0] if flite.installed() else note
+            yield Line("tip", ", ".join(roles), f"{name}: {notes[name]}")
 
 
 async def _try(config: Config, names: set[str]) -> dict[str, str]:
-    from vivavoce import main  # noqa: PLC0415 - help is quick
+    from vivavoce import assembly, main  # noqa: PLC0415 - help is quick
 
     async with main.start_engines(config, names) as running:
-        return {name: engine.card.note for name, engine in running.engines.items()}
+        answering: dict[str, str] = {}
+        for name, engine in running.engines.items():
+            # A process of ours has answered once by now; an engine elsewhere is asked here.
+            with suppress(PublicError, TimeoutError):
+                if engine.pool is None:
+                    async with asyncio.timeout(ANSWER_S):
+                        await assembly.warm(engine)
+                answering[name] = engine.card.note
+        return answering
 
 
 def _roles(config: Config) -> dict[str, list[str]]:

@@ -39,6 +39,7 @@ def serve(
 
 def _announce(config: Config, port: int, running: "Running") -> None:
     from vivavoce import main  # noqa: PLC0415 - help is quick
+    from vivavoce.engines import libflite  # noqa: PLC0415
 
     host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
     keys = "keys from the configuration" if config.server.keys else "any key, from this machine only"
@@ -47,3 +48,5 @@ def _announce(config: Config, port: int, running: "Running") -> None:
     for engine in running.engines.values():
         if engine.card.note:
             typer.echo(f"  {engine.name}: {engine.card.note}")
+    if "espeak" in {engine.use for engine in running.engines.values()} and not libflite.installed():
+        typer.echo("  apt install flite: an English voice far easier to understand")

@@ -85,7 +85,7 @@ class Espeak:
 
     def card(self) -> Card:
         """The voices, each in every language."""
-        note = "a robotic voice; apt install flite: far easier to understand in English"
+        note = "a robotic voice"
         return Card("eSpeak NG", ("speak",), tuple(VOICES), self._languages, parallel=1, note=note)
 
     def synthesize(self, say: Utterance) -> Iterator[Pcm | None]:

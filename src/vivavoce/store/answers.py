@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -118,8 +119,11 @@ class Answers:
 
     def _write_sound(self, answer: SpokenAnswer) -> None:
         path = self._path(answer.id)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_bytes(answer.pcm.data)
+        for folder in (self._folder, path.parent):
+            folder.mkdir(exist_ok=True, mode=0o700)
+        # What people heard is nobody else's on this machine.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(answer.pcm.data)
 
     def _unlink(self, answer_id: str) -> bool:
         try:

@@ -50,8 +50,8 @@ class Database:
         except BlockingIOError:
             os.close(lock)
             raise StoreInUse(
-                "another vivavoce server uses this data folder; give this one its own with VIVAVOCE_HOME "
-                "(several servers on one store need PostgreSQL, which is not there yet)"
+                f"another vivavoce server uses the data folder {folder}; a second one needs its own: "
+                "VIVAVOCE_HOME=some/other/folder vivavoce serve --port 8001"
             ) from None
         logging.getLogger("aiosqlite").setLevel(logging.INFO)  # its debug lines hold every value that is written
         engine = create_async_engine(f"sqlite+aiosqlite:///{folder / 'vivavoce.db'}", hide_parameters=True)
