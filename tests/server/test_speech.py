@@ -178,7 +178,7 @@ BAD = [
     (
         {"voice": "nobody"},
         400,
-        "Invalid value: 'nobody'. Supported values are: 'alloy', and 'echo'.",
+        "Invalid value: 'nobody'. Supported values are: 'alloy' and 'echo'.",
         "voice",
         "invalid_value",
     ),

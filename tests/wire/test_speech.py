@@ -45,11 +45,6 @@ def test_each_event_is_base64_by_itself() -> None:
     assert base64.b64decode(json.loads(event[6:])["audio"]) == b"abcd"
 
 
-def test_the_voices_there_are_are_told() -> None:
-    assert speech.unknown_voice("x", ["a"]).message == "Invalid value: 'x'. Supported values are: 'a'."
-    assert speech.unknown_voice("x", ["a", "b"]).message == "Invalid value: 'x'. Supported values are: 'a', and 'b'."
-
-
 def test_the_end_tells_the_usage() -> None:
     event = json.loads(speech.audio_done(3, 4)[6:])
     usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}

@@ -15,6 +15,9 @@ An engine maps foreign exceptions to these at its own edge; `wire.errors` render
 Messages never hold what people said, wrote or sent as a key.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 
 class PublicError(Exception):
     """An error whose words are meant for the client."""
@@ -103,3 +106,22 @@ class EngineTimeout(PublicError):
 
     def __init__(self) -> None:
         super().__init__("The model did not answer in time. You can retry your request.")
+
+
+def unknown_voice(voice: str, known: Sequence[str], param: str = "audio.voice") -> BadRequest:
+    """The error for a voice that is not there; it names those that are."""
+    listed = " and ".join(", ".join(f"'{name}'" for name in known).rsplit(", ", 1))
+    return BadRequest(
+        f"Invalid value: '{voice[:64]}'. Supported values are: {listed}.", param=param, code="invalid_value"
+    )
+
+
+def trail(error: BaseException) -> str:
+    """Where an error came from, the innermost place first, without its words: they may hold what people said."""
+    steps: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        steps.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return " < ".join(reversed(steps))

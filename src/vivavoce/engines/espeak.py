@@ -12,7 +12,7 @@ import msgspec
 
 from vivavoce.core.audio import SAMPLE_BYTES, Pcm
 from vivavoce.core.engines import Card, Utterance
-from vivavoce.core.errors import BadRequest
+from vivavoce.core.errors import unknown_voice
 
 _SYNCHRONOUS = 2
 _NO_EXIT = 0x8000
@@ -96,9 +96,7 @@ class Espeak:
         """
         variant = VOICES.get(say.voice)
         if variant is None:
-            known = ", ".join(f"'{name}'" for name in VOICES)
-            message = f"Invalid value: '{say.voice}'. Supported values are: {known}."
-            raise BadRequest(message, param="audio.voice", code="invalid_value")
+            raise unknown_voice(say.voice, tuple(VOICES))
         text = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]+", " ", say.text)
         for piece in _PIECES.findall(text):
             if any(map(str.isalnum, piece)):

@@ -13,7 +13,7 @@ import msgspec
 
 from vivavoce.core.audio import SAMPLE_BYTES, Pcm
 from vivavoce.core.engines import Card, Utterance
-from vivavoce.core.errors import BadRequest
+from vivavoce.core.errors import unknown_voice
 from vivavoce.engines.libflite import Base, Callback, FliteMissing, Wave, installed, library, load_voice, streaming
 
 RATE = 16_000
@@ -98,9 +98,7 @@ class Flite:
         """
         variant = VOICES.get(say.voice)
         if variant is None:
-            known = ", ".join(f"'{name}'" for name in VOICES)
-            message = f"Invalid value: '{say.voice}'. Supported values are: {known}."
-            raise BadRequest(message, param="audio.voice", code="invalid_value")
+            raise unknown_voice(say.voice, tuple(VOICES))
         pieces = _pieces(say.text)
         if not pieces:
             return

@@ -18,7 +18,6 @@ import uuid
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 import msgspec
@@ -26,7 +25,7 @@ import msgspec
 from vivavoce.core import errors
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Card
-from vivavoce.core.errors import PublicError
+from vivavoce.core.errors import PublicError, trail
 from vivavoce.engines.frames import Broken, encode, read_frame
 
 log = logging.getLogger("vivavoce.worker")
@@ -144,23 +143,13 @@ class Worker:
     def _report(self, error: Exception) -> str:
         """Log where a bug is, without the error's words, which may hold what people said."""
         bug = uuid.uuid4().hex[:12]
-        log.error("bug %s: %s at %s", bug, type(error).__name__, steps(error.__traceback__))
+        log.error("bug %s: %s at %s", bug, type(error).__name__, trail(error))
         return bug
 
 
 def known_kind(error: PublicError) -> str:
     """The name of the class in `core.errors` an error is of: the other side knows no engine's own."""
     return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-
-
-def steps(trace: TracebackType | None) -> str:
-    """Where an error came from, the innermost place first."""
-    found: list[str] = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        found.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return " < ".join(reversed(found))
 
 
 def at_rate(pcm: Pcm, rate: int) -> Pcm:
@@ -238,7 +227,7 @@ def why(error: Exception) -> str:
     if isinstance(error, PublicError):
         return error.message
     expected = isinstance(error, RuntimeError | OSError | ImportError)
-    where = "" if expected else f" (at {steps(error.__traceback__)})"
+    where = "" if expected else f" (at {trail(error)})"
     return f"{type(error).__name__}: {error}{where}"
 
 

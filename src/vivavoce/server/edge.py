@@ -5,13 +5,11 @@ import hmac
 import logging
 import time
 import uuid
-from pathlib import Path
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vivavoce.core.errors import Forbidden, NotFound, Overloaded, PublicError, Unauthorized
+from vivavoce.core.errors import Forbidden, NotFound, Overloaded, PublicError, Unauthorized, trail
 from vivavoce.server.connection import ClientGone, send_in_time
 from vivavoce.server.service import Access
 from vivavoce.wire import errors
@@ -168,13 +166,7 @@ class Stamped:
 def as_public(bug: BaseException) -> PublicError:
     """Log a bug under a new id, without the error's words, and make the error that names the id."""
     number = uuid.uuid4().hex[:12]
-    steps: list[str] = []
-    trace: Any = bug.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        steps.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    log.error("bug %s: %s at %s", number, type(bug).__name__, " < ".join(reversed(steps)))
+    log.error("bug %s: %s at %s", number, type(bug).__name__, trail(bug))
     return errors.internal(number)
 
 

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from vivavoce.audio.wav import wav_header
 from vivavoce.core.audio import FRAME_SAMPLES, SPOKEN_RATE
 from vivavoce.core.engines import Speaker, Speaking
+from vivavoce.core.errors import unknown_voice
 from vivavoce.core.tokens import text_tokens
 from vivavoce.server.connection import Outlet, read_body, while_connected
 from vivavoce.server.growing import encoded
@@ -40,7 +41,7 @@ class Speech:
         if model.speaker is None:
             raise no_access(request.model)
         if model.card.voices and request.voice_name not in model.card.voices:
-            raise speech.unknown_voice(request.voice_name, model.card.voices)
+            raise unknown_voice(request.voice_name, model.card.voices, "voice")
         reading = Reading(self._service, model.speaker, request)
         work = reading.events(send) if request.stream_format == "sse" else reading.sound(send)
         await while_connected(receive, work)

@@ -1,7 +1,6 @@
 """`POST /v1/audio/speech` on the wire: the request, the bytes' kinds, and the events of a streamed answer."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -99,15 +98,6 @@ def decode(body: bytes, *, strict: bool = False) -> SpeechRequest:
     if strict and request.model in PLAIN_MODELS:
         _refuse_newer(request)
     return request
-
-
-def unknown_voice(voice: str, known: Sequence[str]) -> BadRequest:
-    """The error for a voice the model does not have."""
-    listed = ", ".join(f"'{name}'" for name in known[:-1])
-    listed = f"{listed}, and '{known[-1]}'" if listed else f"'{known[-1]}'"
-    return BadRequest(
-        f"Invalid value: '{voice[:64]}'. Supported values are: {listed}.", param="voice", code="invalid_value"
-    )
 
 
 def audio_delta(sound: bytes) -> bytes:
