@@ -1,20 +1,27 @@
 """Counts what an answer costs while it is given, and ends it where its token budget ends.
 
 The budget is the original's: text tokens plus audio tokens, 20 a second of speech. Text streams ahead of its sound
-while there is plenty left; near the end it is held back until the sound of it fits, so that what is read and what is
-heard stop at the same word. Sound ends on a whole 50 ms.
+while there is plenty left; near the end text waits for its sound and sound for the end of its piece, so that what is
+read and what is heard stop at the same word. Sound ends on a whole 50 ms.
 """
 
 import math
 import re
 import unicodedata
 from bisect import bisect_left
+from collections.abc import Callable
 
 from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE, Pcm
 from vivavoce.core.turn import AudioDelta, Send, TextDelta, TurnEvent
 
 # More than any voice needs for one character ("$7" is "seven dollars"), in audio tokens.
 TOKENS_A_CHARACTER = 12
+# More than any voice needs for one piece, in audio tokens: 60 s. A piece this long is taken to be over.
+LONGEST_PIECE = 1_200
+# A sample no louder than this is between words, not in one: -44 dB.
+QUIET = 200
+# Signs at the ends of a piece that nobody says.
+UNSAID = " \t\r\n.,;:!?\u2026\"'()-\u2013\u2014\u3002\uff0c\uff01\uff1f"
 # Thai, Lao, Burmese, Khmer, kana and ideographs: no spaces between words, so any letter may be the last.
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 
@@ -37,6 +44,9 @@ class Budget:
         self._said = 0
         self._samples = 0
         self._holding = False
+        self._held: list[AudioDelta] = []
+        self._heard = 0  # samples that came, held ones too
+        self._piece = (0, 0)  # where the piece being said begins: characters, samples
 
     @property
     def text_tokens(self) -> int:
@@ -62,13 +72,17 @@ class Budget:
             await self._send(event)
 
     async def finish(self) -> None:
-        """Fill the sound up to a whole 50 ms and pass on text that had no sound of its own.
+        """Pass on what is held, fill the sound up to a whole 50 ms and pass on text that had no sound of its own.
 
         Raises:
-            BudgetSpent: some of that text no longer fits.
+            BudgetSpent: some of that no longer fits.
         """
+        if self._held:
+            await self._pass_held(self._held[-1].text_end)
         await self._fill()
-        end = self._words_that_fit(len(self._text))
+        end = len(self._text)
+        while end > self._released and self._cost(self._samples, end) > self._limit:
+            end = self._whole_words(end - 1)
         await self._release(end)
         if end < len(self._text):
             raise BudgetSpent
@@ -77,58 +91,75 @@ class Budget:
         self._text += event.text
         self._ends.append(len(self._text))
         self._tokens.append((self._tokens[-1] if self._tokens else 0) + event.tokens)
-        if not self._holding:
-            unsaid = len(self._text) - self._said if self._spoken else 0
-            worst = self._tokens[-1] + self.audio_tokens + unsaid * TOKENS_A_CHARACTER
-            self._holding = worst > self._limit
+        self._holding = self._holding or self._worst(math.inf) > self._limit
         if not self._holding:
             await self._release(len(self._text))
         elif not self._spoken:
             raise BudgetSpent
 
     async def _take_audio(self, event: AudioDelta) -> None:
-        samples, end = self._samples + event.pcm.samples, self._whole_words(event.text_end)
-        if self._cost(samples, end) <= self._limit:
-            await self._pass(event.pcm, samples, end)
-            return
-        samples, end = self._last_that_fits(samples, end)
-        kept = event.pcm.data[: (samples - self._samples) * SAMPLE_BYTES]
-        await self._pass(Pcm(kept, event.pcm.rate), samples, end)
+        self._held.append(event)
+        self._heard += event.pcm.samples
+        if event.pcm.samples and self._cost(self._samples + 1, self._piece[0] + 1) > self._limit:
+            await self._cut(len(self._text))  # no word fits, however it goes on
+        # A piece ends with a delta without sound: only there is it certain what was said when.
+        ended = not event.pcm.samples or _frames(self._heard - self._piece[1]) >= LONGEST_PIECE
+        if ended or self._worst(LONGEST_PIECE) <= self._limit:
+            await self._pass_held(event.text_end)
+        else:
+            self._holding = True
+        if ended:
+            self._piece = (min(event.text_end, len(self._text)), self._heard)
+
+    async def _pass_held(self, text_end: int) -> None:
+        end = self._whole_words(text_end)
+        if self._cost(self._heard, end) > self._limit:
+            await self._cut(end)
+        held, self._held = self._held, []
+        for event in held:
+            await self._pass(event.pcm, min(self._whole_words(event.text_end), end))
+
+    async def _cut(self, end: int) -> None:
+        """Pass on the words that the limit pays for and their sound, if any of the piece up to `end`."""
+        sound = b"".join(event.pcm.data for event in self._held)
+        samples_at = self._places(sound, end)
+        while end > self._released and self._cost(samples_at(end), end) > self._limit:
+            end = self._whole_words(end - 1)
+        affordable = int(self._limit - self._cost(0, end)) * FRAME_SAMPLES
+        new = min(samples_at(end), affordable) - self._samples
+        await self._pass(Pcm(sound[: new * SAMPLE_BYTES], SPOKEN_RATE), end)
         await self._fill()
         raise BudgetSpent
 
-    async def _pass(self, pcm: Pcm, samples: int, end: int) -> None:
-        self._said, self._samples = end, samples
+    def _places(self, sound: bytes, end: int) -> Callable[[int], int]:
+        """Where words end in the piece up to `end`, on a whole 50 ms: evenly between its first and last loud sample."""
+        start, before = self._piece
+        text = self._text[start:end]
+        first, last = start + len(text) - len(text.lstrip(UNSAID)), start + len(text.rstrip(UNSAID))
+        loud = [at for at, sample in enumerate(memoryview(sound).cast("h")) if abs(sample) > QUIET]
+        begin = self._samples + loud[0] if loud and self._samples == before else before
+        stop = self._samples + loud[-1] + 1 if loud else self._heard
+
+        def samples_at(end: int) -> int:
+            said, length = min(end, last) - first, max(last - first, 1)
+            frames = _frames(begin - (begin - stop) * max(said, 0) // length)
+            return max(frames * FRAME_SAMPLES, self._samples) if end > start else self._samples
+
+        return samples_at
+
+    async def _pass(self, pcm: Pcm, end: int) -> None:
+        self._said, self._samples = end, self._samples + pcm.samples
         await self._release(end)
         await self._send(AudioDelta(pcm, end))
 
     async def _fill(self) -> None:
-        missing = -self._samples % FRAME_SAMPLES
-        if missing:
-            await self._pass(Pcm(bytes(missing * SAMPLE_BYTES), SPOKEN_RATE), self._samples + missing, self._said)
+        if missing := -self._samples % FRAME_SAMPLES:
+            await self._pass(Pcm(bytes(missing * SAMPLE_BYTES), SPOKEN_RATE), self._said)
 
     async def _release(self, end: int) -> None:
         if end > self._released:
             start, before, self._released = self._released, self.text_tokens, end
             await self._send(TextDelta(self._text[start:end], self.text_tokens - before))
-
-    def _last_that_fits(self, samples: int, end: int) -> tuple[int, int]:
-        """The longest sound on a whole 50 ms that the limit pays for, and the words in it."""
-        new = samples - self._samples
-        if not new:  # the words up to `end` have been heard already
-            return samples, self._words_that_fit(end)
-        for frame in range(samples // FRAME_SAMPLES, self._samples // FRAME_SAMPLES, -1):
-            part = (frame * FRAME_SAMPLES - self._samples) / new
-            said = self._whole_words(self._said + int((end - self._said) * part))
-            if self._cost(frame * FRAME_SAMPLES, said) <= self._limit:
-                return frame * FRAME_SAMPLES, said
-        return self._samples, self._said
-
-    def _words_that_fit(self, end: int) -> int:
-        """The end of the last word up to `end` that the limit pays for without more sound."""
-        while end > self._released and self._cost(self._samples, end) > self._limit:
-            end = self._whole_words(end - 1)
-        return end
 
     def _whole_words(self, end: int) -> int:
         """`end`, or the end of the word before it if it falls inside one that was not passed on yet."""
@@ -137,8 +168,17 @@ class Budget:
             end -= 1
         return end
 
+    def _worst(self, longest: float) -> float:
+        """The most that all text so far can cost with its sound, of which no more than `longest` is to come."""
+        tokens = self._tokens[-1] if self._tokens else 0
+        if not self._spoken:
+            return tokens
+        start, before = self._piece
+        unsaid = (len(self._text) - start) * TOKENS_A_CHARACTER
+        return tokens + max(_frames(before) + min(unsaid, longest), _frames(self._heard))
+
     def _cost(self, samples: int, end: int) -> int:
-        return self._tokens_until(max(end, self._released)) + _frames(samples)
+        return self._tokens_until(max(min(end, len(self._text)), self._released)) + _frames(samples)
 
     def _tokens_until(self, end: int) -> int:
         """Tokens of the first `end` characters; a token begun counts."""
