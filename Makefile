@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check fix setup clean
+.PHONY: serve test compat check fix setup clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make serve   start the server on 127.0.0.1:8000; ARGS='--port 8001' are passed on"
 	@echo "make test    run the tests"
+	@echo "make compat  run other people's clients against the server; installs each of them once"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make fix     format and mend what can be mended"
 
@@ -35,6 +36,9 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest -q tests/core tests/wire --cov=vivavoce.core --cov=vivavoce.wire --cov-branch \
 	  --cov-report=term:skip-covered --cov-fail-under=100
+
+compat: $(VENV)/.test
+	$(BIN)/python -m pytest tests/compat
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
