@@ -82,6 +82,35 @@ def test_max_tokens_ends_it_by_length(brain: Llama) -> None:
     assert (done.reason, done.usage.text_out) == ("length", 7)
 
 
+@pytest.mark.parametrize("most", [None, 6000])
+def test_a_long_answer_ends_with_a_sentence_whatever_the_client_allows(brain: Llama, most: int | None) -> None:
+    text, done, tokens = whole(brain, turn("Tell me about the sea.", max_tokens=most))
+    assert 96 <= tokens <= done.usage.text_out <= 2 * 96
+    assert done.reason == "stop"
+    assert text[-1] in ".!?…"
+    assert done.usage.text_in > 10
+    again = whole(brain, turn("Tell me about the sea.", max_tokens=most))[1]
+    assert again.usage.text_in == done.usage.text_in  # of which more is cached now
+
+
+def test_a_sentence_too_long_ends_by_length() -> None:
+    path = embedded.fetched()
+    if path is None:
+        pytest.skip("the embedded model is not fetched here")
+    short = Llama(Llama.Options(model=str(path), max_answer=4))
+    _, done, tokens = whole(short, turn("Tell me about the sea.", max_tokens=6000))
+    short.close()
+    assert (done.reason, done.usage.text_out, tokens) == ("length", 8, 8)
+
+
+def test_an_answer_in_json_has_only_the_clients_limit(brain: Llama) -> None:
+    shape = {"type": "array", "items": {"const": "the sea. "}, "minItems": 60, "maxItems": 60}
+    schema = Schema("list", json.dumps(shape))
+    text, done, _ = whole(brain, Turn(turn("Go on.").messages, schema=schema))
+    assert len(json.loads(text)) == 60
+    assert (done.reason, done.usage.text_out > 2 * 96) == ("stop", True)
+
+
 def test_a_stop_string_ends_it_unsaid(brain: Llama) -> None:
     asked = "Count: one, two, three, four, five, six, seven, eight."
     text, done, _ = whole(brain, turn(asked, temperature=0, stop=(",", ".", "!", "?")))

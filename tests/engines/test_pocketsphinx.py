@@ -79,6 +79,43 @@ def test_a_call_can_be_stopped_every_tenth_of_a_second(ears: PocketSphinx, quest
     assert hear(ears, question).text == "what is the capital of france"
 
 
+def steps_s(ears: PocketSphinx, pcm: Pcm) -> list[float]:
+    """Processor time of each step of a call, in seconds."""
+    times = [time.thread_time(), *(time.thread_time() for _ in ears.transcribe(pcm, Hearing()))]
+    return [end - start for start, end in itertools.pairwise(times)]
+
+
+def test_no_step_of_long_speech_is_long(ears: PocketSphinx, question: Pcm) -> None:
+    long = Pcm(question.data * 10, question.rate)  # without a pause that would cut it anyway
+    took = steps_s(ears, long)
+    assert max(took) < sum(took) * 0.1  # the second pass over all of it in one is a fifth
+    assert len(took) > long.seconds * 9
+
+
+def test_leaving_at_the_end_of_a_stretch_costs_next_to_nothing(ears: PocketSphinx, question: Pcm) -> None:
+    """Without the second pass over what was heard of it: that is the step in which a call goes silent longest."""
+    sound = Pcm(question.data * 2, question.rate)
+    took = steps_s(ears, sound)
+    second = len(took) - 2  # the words are read in a step of their own
+    assert took[second] == max(took[second - 3 :])
+    call = ears.transcribe(sound, Hearing())
+    for _ in range(second):
+        next(call)
+    start = time.thread_time()
+    call.close()  # type: ignore[attr-defined]
+    assert time.thread_time() - start < took[second] / 3
+    assert hear(ears, question).text == "what is the capital of france"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_leaving_early_leaves_nothing_behind(ears: PocketSphinx, question: Pcm, number: int) -> None:
+    call = ears.transcribe(question, Hearing())
+    for _ in range(number):
+        next(call)
+    call.close()  # type: ignore[attr-defined]
+    assert hear(ears, question).text == "what is the capital of france"
+
+
 @pytest.mark.parametrize(
     "pcm",
     [

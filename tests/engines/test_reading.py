@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,6 +40,61 @@ def test_calls_in_the_models_own_format_are_ours() -> None:
     assert pieces == [(0, "{"), (0, '"x": 1}'), (1, "{}")]
     assert made[-1] == TurnDone("tool_calls", Usage(text_in=5, text_out=4))
     assert not any(isinstance(event, TextDelta) for event in made)
+
+
+def answer(*tokens: str, soft: int, reason: str = "stop") -> tuple[str, TurnDone, int]:
+    """What is read of an answer of one token after the other, how it ended, and how many were asked of the model."""
+    asked = 0
+
+    def events() -> Iterator[str]:
+        nonlocal asked
+        for asked, token in enumerate(tokens, 1):
+            timings = {"cache_n": 2, "prompt_n": 3, "predicted_n": asked}
+            yield json.dumps({"choices": [{"delta": {"content": token}}], "timings": timings})
+        yield chunk(reason)
+        yield USAGE
+
+    *pieces, done = [event for event in read_answer(TURN, events(), soft) if event]
+    assert isinstance(done, TurnDone)
+    texts = [piece for piece in pieces if isinstance(piece, TextDelta)]
+    assert texts == pieces
+    assert sum(piece.tokens for piece in texts) <= asked
+    return "".join(piece.text for piece in texts), done, asked
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text", "asked"),
+    [
+        (["One", ".", " Two", " three", ".", " Four", " five", "."], "One. Two three.", 6),
+        (["All", " is", " well", ".", " Next", " one", "."], "All is well.", 5),
+        (["He", " said", ' "', "yes", '."', " And", " so"], 'He said "yes."', 6),
+        (["We", " saw", " Mr", ".", " Fox", ".", " He", " ran"], "We saw Mr. Fox.", 7),
+        (["Take", " 3", ".", "5", " of", " it", "!", " Then", " go"], "Take 3.5 of it!", 8),
+        (["It", " goes", " on", "…", " and", " on", "."], "It goes on…", 5),
+        (["-", " an", " item", "\n", "-", " another"], "- an item", 5),
+        (["わ", "た", "し", "は", "。", "次", "は"], "わたしは。", 6),
+    ],
+)
+def test_an_answer_long_enough_ends_with_its_sentence(tokens: list[str], text: str, asked: int) -> None:
+    said, done, used = answer(*tokens, *[" more"] * 20, soft=4)
+    assert (said, used) == (text, asked)
+    assert done == TurnDone("stop", Usage(text_in=5, text_out=asked, cached=2))
+
+
+def test_a_sentence_without_end_ends_at_twice_as_much() -> None:
+    said, done, asked = answer(*[" on"] * 50, soft=4)
+    assert (said, done.reason, asked) == ("on on on on on on on on", "length", 8)
+
+
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_what_waits_for_its_sentence_goes_out_where_the_model_ends(reason: str) -> None:
+    said, done, _ = answer("It", " is", " an", " end", soft=3, reason=reason)
+    assert (said, done) == ("It is an end", TurnDone(done.reason, Usage(text_in=5, text_out=4)))
+    assert done.reason == reason
+
+
+def test_without_a_limit_the_model_ends_it() -> None:
+    assert answer(*["Yes.", " "] * 50, soft=0)[0] == " ".join(["Yes."] * 50)
 
 
 def arguments(*words: str) -> list[Any]:

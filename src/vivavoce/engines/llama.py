@@ -50,7 +50,8 @@ class Llama:
         temperature: float = 0.0
         """Where the client set none."""
         max_answer: int = 96
-        """Most tokens of an answer, where the client set no limit."""
+        """Tokens after which an answer in words ends with its sentence, twice as many after which it ends anywhere,
+        whatever the client allows; 0: no such limit. A call, or an answer in JSON, has only the client's."""
         template: str = ""
         """Path of a chat template (Jinja) in place of the model's own."""
 
@@ -104,10 +105,13 @@ class Llama:
             return
         chosen = self._options
         told = turn if self._knows_tools else toolcalls.told(turn)
-        request = chat_request(told, chosen.instruction, chosen.temperature, chosen.max_answer)
+        soft = 0 if turn.schema else chosen.max_answer
+        # a call in the model's own format is only known as one while it is read: nothing may cut it here
+        most = self._context if not soft or (own and turn.tools) else 2 * soft
+        request = chat_request(told, chosen.instruction, chosen.temperature, most)
         request = request if self._knows_tools else ending(request)
         request |= with_tools(turn) if own else {}
-        yield from self._answer(turn, request, lambda events: read_answer(turn, events))
+        yield from self._answer(turn, request, lambda events: read_answer(turn, events, soft))
 
     def _call(self, turn: Turn, calls: list[Choice]) -> Iterator[Event]:
         """Fill in the arguments of each call, one after the other."""

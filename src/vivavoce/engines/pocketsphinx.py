@@ -3,6 +3,7 @@
 import re
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
@@ -17,7 +18,7 @@ _BLOCK = RATE // 10 * SAMPLE_BYTES  # 100 ms: how often a call can be stopped
 _FRAME = RATE // 50  # samples, 20 ms: the grain of levels
 _FRAMES_A_SECOND = 100  # the decoder's own
 _PAD = 25  # frames of quiet kept around speech: the decoder learns the noise from them
-_LONGEST, _SHORTEST_CUT = 10 * 50, 5 * 50  # frames; the last passes over a stretch cannot be stopped
+_LONGEST, _SHORTEST_CUT = 5 * 50, 5 * 25  # frames; the second pass over a stretch cannot be stopped
 _SILENCE = 30  # peak of 32767: nobody speaks below
 _LEVELS, _WORDS = "levels", "_default"
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
@@ -54,7 +55,7 @@ class PocketSphinx:
 
     def card(self) -> Card:
         """English, and what hears better."""
-        note = "an English model of the 2010s, best with clear speech close by; a Whisper engine hears far better"
+        note = "an English model of the 2010s: best with clear speech close by"
         return Card("PocketSphinx en-us", ("hear",), languages=("en",), parallel=1, note=note)
 
     def transcribe(self, audio: Pcm, ask: Hearing) -> Iterator[Transcript | None]:
@@ -93,7 +94,19 @@ class PocketSphinx:
             for at in range(0, len(data), _BLOCK):
                 self._decoder.process_raw(data[at : at + _BLOCK])
                 yield None
-        finally:
+        except BaseException:
+            self._leave()
+            raise
+        self._decoder.end_utt()
+        yield None  # reading the words takes its time as well: the decoder weighs them against one another only then
+
+    def _leave(self) -> None:
+        """End a stretch nobody waits for, without the second pass over what has come of it.
+
+        The decoder has no word for that. It does refuse the pass where the sound's features are gone.
+        """
+        self._decoder.reinit_feat()
+        with suppress(RuntimeError):
             self._decoder.end_utt()
 
     def _level(self, data: bytes) -> str:

@@ -37,21 +37,25 @@ string ::= "\"" ([^"\\\x00-\x1F\x7F] | "\\" ["\\/bfnrt]){0,160} "\""
 """Any JSON object that ends: in one without bounds a small model loses itself until the last token it may write."""
 
 
-def chat_request(turn: Turn, instruction: str, temperature: float, max_answer: int) -> dict[str, Any]:
-    """The whole request for words; the last three are for where the client said nothing of them.
+def chat_request(turn: Turn, instruction: str, temperature: float, most: int) -> dict[str, Any]:
+    """The whole request for words: `most` tokens of them, and no more than the client allows.
+
+    `instruction` and `temperature` are for where the client said nothing of them.
 
     Raises:
         BadRequest: the turn's schema is not JSON.
     """
     chosen = turn.sampling
-    limit = max_answer if turn.schema is None else SCHEMA_ANSWER
+    limit = most if turn.schema is None else SCHEMA_ANSWER
+    if chosen.max_tokens is not None:
+        limit = min(limit, chosen.max_tokens) if turn.schema is None else chosen.max_tokens
     asked = {"top_p": chosen.top_p, "seed": chosen.seed, "stop": list(chosen.stop) or None}
     return {
         "messages": chat_messages(turn, instruction),
         "temperature": temperature if chosen.temperature is None else chosen.temperature,
         "presence_penalty": chosen.presence_penalty,
         "frequency_penalty": chosen.frequency_penalty,
-        "max_tokens": limit if chosen.max_tokens is None else chosen.max_tokens,
+        "max_tokens": limit,
         "stream": True,
         "stream_options": {"include_usage": True},
         "return_progress": True,
