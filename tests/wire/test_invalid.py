@@ -1,6 +1,6 @@
 """The shapes of msgspec's messages that no chat request meets yet, and those nobody knows yet."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 import pytest
@@ -9,13 +9,16 @@ from msgspec import Meta, Struct
 from vivavoce.core.errors import BadRequest
 from vivavoce.wire.invalid import explain
 
+Key: TypeAlias = Annotated[str, Meta(max_length=5)]
+Labels: TypeAlias = Annotated[dict[Key, Annotated[int, Meta(ge=0, le=100)]], Meta(max_length=3)]
+
 
 class Speech(Struct):
     """Another request."""
 
     text: Annotated[str, Meta(min_length=1, max_length=4)]
     speed: Annotated[float, Meta(gt=0)] = 1.0
-    labels: dict[str, int] = msgspec.field(default_factory=dict)
+    labels: Labels = msgspec.field(default_factory=dict)
     raw: bytes = b""
 
 
@@ -45,8 +48,47 @@ def test_text_that_is_empty_is_told_so() -> None:
     )
 
 
-def test_a_mapping_of_which_no_key_can_be_blamed_is_named_itself() -> None:
-    assert told(b'{"text":"a","labels":{"x":"y"}}').param == "labels"
+def test_a_mapping_is_named_with_the_key_that_is_to_blame() -> None:
+    for wrong in (b'"y"', b"null", b"1.5", b"true", b"[]", b"{}", b"101", b"-1"):
+        assert told(b'{"text":"a","labels":{"fine":1,"x":%b,"y":"z"}}' % wrong).param == "labels.x"
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (
+            b'{"text":"12345","text":1}',
+            "Invalid 'text': string too long. Expected a string with maximum length 4.",
+        ),
+        (
+            b'{"text":"12345","x":1e999}',
+            "Invalid 'text': string too long. Expected a string with maximum length 4.",
+        ),
+        (
+            b'{"text":"a","labels":{"x":101},"labels":{"x":1}}',
+            "Invalid 'labels': integer above maximum value. Expected a value <= 100.",
+        ),
+        (
+            b'{"text":"a","labels":{"x":101},"labels":{"x":"secret"}}',
+            "Invalid 'labels': integer above maximum value. Expected a value <= 100.",
+        ),
+        (
+            b'{"text":"a","labels":{"x":101},"labels":["secret"]}',
+            "Invalid 'labels': integer above maximum value. Expected a value <= 100.",
+        ),
+        (
+            b'{"text":"a","labels":{"long key":1},"labels":7}',
+            "Invalid property name in 'labels': it is too long. Expected a string with maximum length 5.",
+        ),
+        (
+            b'{"text":"a","labels":{"a":1,"b":2,"c":3,"d":4},"labels":7}',
+            "Invalid 'labels': too many properties. Expected an object with at most 3 properties.",
+        ),
+    ],
+    ids=range(7),
+)
+def test_what_was_sent_is_not_told_where_it_cannot_be_found_again(sent: bytes, message: str) -> None:
+    assert told(sent).message == message
 
 
 def test_a_shape_nobody_knows_yet_names_the_field_alone() -> None:

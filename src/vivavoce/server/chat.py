@@ -7,6 +7,7 @@ import time
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.core.engines import Responder
+from vivavoce.core.errors import unknown_voice
 from vivavoce.core.models import Model
 from vivavoce.core.tasks import together
 from vivavoce.core.turn import Speech, Turn, Usage
@@ -41,9 +42,10 @@ class ChatCompletions:
         model = self._service.model(request.model)
         voice = chat.voice_of(request)
         if voice is not None and model.card.voices and voice not in model.card.voices:
-            raise chat.unknown_voice(voice, model.card.voices)
+            raise unknown_voice(voice, model.card.voices)
         if model.responder is None:
             raise not_a_chat_model()
+        chat.check_budget(request, model.card.max_output)
         answers = Answers(self._service, model, model.responder, request)
         await while_connected(receive, answers.stream(send) if request.stream else answers.whole(send))
 

@@ -21,7 +21,7 @@ from vivavoce.core.turn import (
     ToolResult,
     Turn,
 )
-from vivavoce.wire import conversation, tools
+from vivavoce.wire import conversation, strictness, tools
 from vivavoce.wire.completion import FinishReason
 from vivavoce.wire.invalid import explain, not_json
 from vivavoce.wire.request import (
@@ -39,26 +39,9 @@ from vivavoce.wire.request import (
     ToolMessage,
     UserMessage,
 )
+from vivavoce.wire.supported import SUPPORTED
 
-SUPPORTED = {
-    "format": "Supported values are: 'wav', 'aac', 'mp3', 'flac', 'opus', and 'pcm16'.",
-    "role": "Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.",
-    "type": "Supported values are: 'text'.",
-    "user.type": "Supported values are: 'text' and 'input_audio'.",
-    "assistant.type": "Supported values are: 'text' and 'refusal'.",
-    "tools.type": "Supported values are: 'function'.",
-    "response_format.type": "Supported values are: 'text', 'json_object', and 'json_schema'.",
-    "tool_choice": "Supported values are: 'none', 'auto', and 'required'.",
-    "tool_choice.type": "Supported values are: 'function' and 'allowed_tools'.",
-    "allowed_tools.mode": "Supported values are: 'auto' and 'required'.",
-    "function_call": "Supported values are: 'none' and 'auto'.",
-    "modalities": "Supported values are: 'text' and 'audio'.",
-}
-TEXT_ONLY = "This model requires that either input content or output modality contain audio."
-NO_SCHEMA = (
-    "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model. Learn more about "
-    "supported models at the Structured Outputs guide: https://platform.openai.com/docs/guides/structured-outputs"
-)
+NO_LOGPROBS = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
 URLSAFE = str.maketrans("-_", "+/", " \t\r\n")
 
 
@@ -99,9 +82,27 @@ def decode(body: bytes, *, strict: bool = False) -> ChatRequest:
     conversation.check(request.messages)
     tools.check(request.about_tools)
     _check_audio(request)
+    if request.top_logprobs and not request.logprobs:
+        raise BadRequest(NO_LOGPROBS, param="top_logprobs")
     if strict:
-        _check_strictly(request)
+        strictness.check(request, body, hears=any(True for _ in recordings(request)))
     return request
+
+
+def check_budget(request: ChatRequest, max_output: int) -> None:
+    """Refuse a budget of more tokens than the model can answer in.
+
+    Raises:
+        BadRequest: the field that counts asks for more than `max_output`.
+    """
+    budget = request.budget
+    if budget is not None and budget > max_output:
+        raise BadRequest(
+            f"max_tokens is too large: {budget}. This model supports at most {max_output} completion tokens, whereas "
+            f"you provided {budget}.",
+            param="max_tokens" if request.max_completion_tokens is None else "max_completion_tokens",
+            code="invalid_value",
+        )
 
 
 def recordings(request: ChatRequest) -> Iterator[Recording]:
@@ -174,6 +175,8 @@ def to_turn(request: ChatRequest, heard: Mapping[Place, Speech], said: Mapping[i
         presence_penalty=request.presence_penalty or 0.0,
         frequency_penalty=request.frequency_penalty or 0.0,
         max_tokens=request.budget,
+        logprobs=bool(request.logprobs),
+        top_logprobs=request.top_logprobs or 0,
     )
     callable_tools, choice = tools.choice_of(request.about_tools, tools.tools_of(request.about_tools))
     schema = schema_of(request.response_format)
@@ -206,22 +209,6 @@ def voice_of(request: ChatRequest) -> str | None:
         return None
     voice = request.audio.voice
     return voice if isinstance(voice, str) else voice.id
-
-
-def unknown_voice(voice: str, voices: tuple[str, ...]) -> BadRequest:
-    """The error for a voice the model does not have."""
-    listed = " and ".join(", ".join(f"'{name}'" for name in voices).rsplit(", ", 1))
-    return BadRequest(
-        f"Invalid value: '{voice[:64]}'. Supported values are: {listed}.", param="audio.voice", code="invalid_value"
-    )
-
-
-def _check_strictly(request: ChatRequest) -> None:
-    """Refuse what the original refused of these models, in its words."""
-    if not request.speaks and not any(True for _ in recordings(request)):
-        raise BadRequest(TEXT_ONLY, param="model", code="invalid_value")
-    if isinstance(request.response_format, JsonSchemaFormat):
-        raise BadRequest(NO_SCHEMA)
 
 
 def _check_audio(request: ChatRequest) -> None:

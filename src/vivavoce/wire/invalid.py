@@ -13,6 +13,11 @@ import msgspec
 from vivavoce.core.errors import BadRequest
 
 PATH = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>.*)`", re.DOTALL)
+LONG_KEY = re.compile(r"Expected `str` of length <= (\d+) - at `key` in `\$\.(.*)`")
+LIMIT = re.compile(r"Expected `(\w+)`(?: of length)? (<=|>=) (-?\d+)")
+NUMBER = re.compile(r"[-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf(?:inity)?)", re.IGNORECASE)
+"""As JSON has it, or as a form's text."""
+KINDS: dict[type, str] = {str: "str", int: "int", float: "float", bool: "bool", list: "array", dict: "object"}
 NAMES = {
     "str": "a string",
     "int": "an integer",
@@ -41,6 +46,8 @@ def not_json() -> BadRequest:
 def explain(error: msgspec.ValidationError, body: bytes, supported: dict[str, str]) -> BadRequest:
     """The original's error for a body that is JSON but does not fit.
 
+    What was sent is not always to be had: of a name that comes twice the last counts, and a number without end is none.
+
     Args:
         error: what msgspec found.
         body: the JSON it was found in, for the value that was sent.
@@ -49,20 +56,23 @@ def explain(error: msgspec.ValidationError, body: bytes, supported: dict[str, st
     """
     try:
         document = msgspec.json.decode(body)
-    except msgspec.ValidationError:  # a number out of range
+    except msgspec.ValidationError:
         document = None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return not_json()
+    long_key = LONG_KEY.fullmatch(str(error))
+    if long_key:
+        return _long_key(long_key[2], int(long_key[1]), document)
     found = PATH.fullmatch(str(error))
     what, path = (found["what"], found["path"]) if found else (str(error), "")
-    param = _named(path, document)
+    param, sent = _blamed(what, path, document)
     *before, name = ["", *(step.partition("[")[0] for step in path.split("."))]
     role = _value_at(document, f"{path.partition('.')[0]}.role")
     values = next((supported[key] for key in (f"{role}.{name}", f"{before[-1]}.{name}", name) if key in supported), "")
     for shape, words in SHAPES:
         match = shape.fullmatch(what)
         if match:
-            return words(match, param, _value_at(document, path), values)
+            return words(match, param, sent, values)
     return BadRequest(f"Invalid value for {_shown(param)}.", param=param or None, code="invalid_value")
 
 
@@ -88,10 +98,8 @@ def _out_of_range(match: Found, param: str, sent: object, _values: str) -> BadRe
     above = match[2].startswith("<")
     kind = "integer" if match[1] == "int" else "decimal"
     side, limit = ("above", "maximum") if above else ("below", "minimum")
-    words = (
-        f"Invalid '{param}': {kind} {side} {limit} value. "
-        f"Expected a value {match[2]} {_plain(match[3])}, but got {_plain(str(sent))[:SHOWN_CHARACTERS]} instead."
-    )
+    got = f", but got {_plain(str(sent))[:SHOWN_CHARACTERS]} instead" if NUMBER.fullmatch(str(sent)) else ""
+    words = f"Invalid '{param}': {kind} {side} {limit} value. Expected a value {match[2]} {_plain(match[3])}{got}."
     return BadRequest(words, param=param, code=f"{kind}_{side}_{limit[:3]}_value")
 
 
@@ -103,12 +111,25 @@ def _wrong_length(match: Found, param: str, sent: object, _values: str) -> BadRe
             f"but got an empty {kind} instead."
         )
         return BadRequest(words, param=param, code=f"empty_{kind}")
-    length = len(cast("Sized", sent))
-    words = (
-        f"Invalid '{param}': {kind} too long. Expected {article} {kind} with maximum length {match[3]}, "
-        f"but got {article} {kind} with length {length} instead."
-    )
+    got = f", but got {article} {kind} with length {len(sent)} instead" if isinstance(sent, Sized) else ""
+    words = f"Invalid '{param}': {kind} too long. Expected {article} {kind} with maximum length {match[3]}{got}."
     return BadRequest(words, param=param, code=f"{kind}_above_max_length")
+
+
+def _too_many(match: Found, param: str, sent: object, _values: str) -> BadRequest:
+    got = f", but got an object with {len(sent)} properties instead" if isinstance(sent, Sized) else ""
+    words = f"Invalid '{param}': too many properties. Expected an object with at most {match[1]} properties{got}."
+    return BadRequest(words, param=param, code="object_above_max_properties")
+
+
+def _long_key(param: str, limit: int, document: object) -> BadRequest:
+    key = next((key for key in _entries(document, param) if len(key) > limit), "")
+    shown = f"'{key[:3]}...{key[-3:]}'" if key else "it"
+    got = f", but got a string with length {len(key)} instead" if key else ""
+    words = (
+        f"Invalid property name in '{param}': {shown} is too long. Expected a string with maximum length {limit}{got}."
+    )
+    return BadRequest(words, param=param, code="property_name_above_max_length")
 
 
 def _too_big(match: Found, param: str, _sent: object, _values: str) -> BadRequest:
@@ -127,6 +148,7 @@ SHAPES: list[tuple[re.Pattern[str], Words]] = [
     (re.compile(r"Object missing required field `(.+?)`"), _missing),
     (re.compile(r"Expected `(int|float)` (<=|>=) (-?[\d.]+)"), _out_of_range),
     (re.compile(r"Expected `(array|str)` of length (<=|>=) (\d+)"), _wrong_length),
+    (re.compile(r"Expected `object` of length <= (\d+)"), _too_many),
     (re.compile(r"Expected `(.+?)`, got `(\w+)`"), _wrong_type),
     (re.compile(r"Invalid (?:enum )?value '(.*)'", re.DOTALL), _bad_choice),
     (re.compile(r"Expected `str` matching regex '(.*?)(?:\(\?!.*)?'"), _no_match),
@@ -144,14 +166,34 @@ def _value_at(document: object, path: str) -> object:
     return value
 
 
-def _named(path: str, document: object) -> str:
-    """The path as the original writes it: with the key of a free mapping (of strings, ours are)."""
-    mapping, found, rest = path.partition("[...]")
-    if not found:
-        return path
-    entries = cast("dict[str, object]", _value_at(document, mapping) or {})
-    key = next((key for key, value in entries.items() if not isinstance(value, str)), "")
-    return f"{mapping}.{key[:SHOWN_CHARACTERS]}{rest}" if key else mapping
+def _blamed(what: str, path: str, document: object) -> tuple[str, object]:
+    """The path as the original writes it, and what was sent there.
+
+    msgspec does not name the key of a free mapping: it is the first whose value (a plain one, in ours) is to blame.
+    """
+    mapping, free, _ = path.partition("[...]")
+    if not free:
+        return path, _value_at(document, path)
+    for key, value in _entries(document, mapping).items():
+        if _offends(what, value):
+            return f"{mapping}.{key[:SHOWN_CHARACTERS]}", value
+    return mapping, None
+
+
+def _entries(document: object, path: str) -> dict[str, object]:
+    found = _value_at(document, path)
+    return cast("dict[str, object]", found) if isinstance(found, dict) else {}
+
+
+def _offends(what: str, value: object) -> bool:
+    kind = KINDS.get(type(value), "null")
+    limit = LIMIT.fullmatch(what)
+    if limit is None:
+        return what.endswith(f", got `{kind}`")
+    if limit[1] != kind:
+        return False
+    size, most = len(value) if isinstance(value, str) else cast("float", value), int(limit[3])
+    return size > most if limit[2] == "<=" else size < most
 
 
 def _shown(param: str) -> str:

@@ -8,13 +8,25 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from vivavoce.wire.ignored import (
+    Amount,
+    Effort,
+    LogitBias,
+    Moderation,
+    Prediction,
+    PromptCacheOptions,
+    ServiceTier,
+    WebSearch,
+)
 from vivavoce.wire.tools import Choice, CustomTool, FunctionBody, FunctionTool, Name, NamedFunction, Tools
 
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Seed: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Format: TypeAlias = Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
-
+Key: TypeAlias = Annotated[str, Meta(max_length=64)]
+Value: TypeAlias = Annotated[str, Meta(max_length=512)]
+Metadata: TypeAlias = Annotated[dict[Key, Value], Meta(max_length=16)]
 
 MOST_CHOICES = 8
 """Answers to one request; the original takes up to 128."""
@@ -189,20 +201,34 @@ class ChatRequest(Struct):
     n: Annotated[int, Meta(ge=1, le=MOST_CHOICES)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    stop: str | Annotated[list[str], Meta(min_length=1, max_length=4)] | None = None
     max_completion_tokens: Tokens | None = None
     max_tokens: Tokens | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
     seed: Seed | None = None
     store: bool | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Metadata | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
     tools: Annotated[list[FunctionTool | CustomTool], Meta(max_length=128)] | None = None
     tool_choice: Choice | None = None
     parallel_tool_calls: bool | None = None
     functions: Annotated[list[FunctionBody], Meta(max_length=128)] | None = None
     function_call: Literal["none", "auto"] | NamedFunction | None = None
+    logit_bias: LogitBias | None = None
+    prediction: Prediction | None = None
+    web_search_options: WebSearch | None = None
+    reasoning_effort: Effort | None = None
+    verbosity: Amount | None = None
+    service_tier: ServiceTier | None = None
+    moderation: Moderation | None = None
+    user: str | None = None
+    safety_identifier: Annotated[str, Meta(max_length=64)] | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
+    prompt_cache_options: PromptCacheOptions | None = None
 
     @property
     def speaks(self) -> bool:
