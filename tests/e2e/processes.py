@@ -26,23 +26,24 @@ def engines(pid: int) -> dict[int, str]:
     return {child: _loaded(child) for child in _children(pid)}
 
 
-def cpu_s(pid: int) -> float:
-    """Processor time that a process's engines have used, in seconds."""
-    return sum(_ticks(child) for child in _children(pid)) * TICK_S
+def cpu_s(pid: int, engine: str | None = None) -> float:
+    """Processor time that a process's engines have used, or the one with a library, in seconds."""
+    chosen = [child for child, name in engines(pid).items() if name == engine] if engine else _children(pid)
+    return sum(_ticks(child) for child in chosen) * TICK_S
 
 
-def used_during(pid: int, seconds: float) -> float:
+def used_during(pid: int, seconds: float, engine: str | None = None) -> float:
     """Processor time that the engines use in the next `seconds`."""
-    before = cpu_s(pid)
+    before = cpu_s(pid, engine)
     time.sleep(seconds)  # the measurement itself, not a wait for something
-    return cpu_s(pid) - before
+    return cpu_s(pid, engine) - before
 
 
-def wait_until_busy(pid: int, used: float = 0.1, limit: float = 20.0) -> None:
-    """Wait until the engines have used so much processor time."""
-    before, end = cpu_s(pid), time.monotonic() + limit
-    while cpu_s(pid) - before < used:
-        assert time.monotonic() < end, "the engines never began to work"
+def wait_until_busy(pid: int, used: float = 0.1, engine: str | None = None, limit: float = 30.0) -> None:
+    """Wait until the engines, or the one with a library, have used so much processor time."""
+    before, end = cpu_s(pid, engine), time.monotonic() + limit
+    while cpu_s(pid, engine) - before < used:
+        assert time.monotonic() < end, f"{engine or 'the engines'} never began to work"
         time.sleep(0.005)
 
 
@@ -51,7 +52,10 @@ def _children(pid: int) -> list[int]:
 
 
 def _loaded(pid: int) -> str:
-    maps = Path(f"/proc/{pid}/maps").read_text()
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return "ended"
     known = {"xllamacpp": "llama", "pocketsphinx": "pocketsphinx", "libflite": "flite", "espeak": "espeak"}
     return next((name for library, name in known.items() if library in maps), "media")
 
