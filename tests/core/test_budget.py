@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vivavoce.core.audio import FRAME_SAMPLES, SPOKEN_RATE, Pcm
@@ -163,6 +163,8 @@ def heard_when(plan: Plan, said: int) -> tuple[int, int]:
     return least, most
 
 
+# A word that goes on in the next piece: its first piece is still as long as it is.
+@example([([("a", 0), ("ม", 0), ("a", 0)], Voice(1200, 0, 0, (), 1.0)), ([("a", 0)], Voice(0, 0, 0, (), 1.0))], 2, True)
 @settings(deadline=None)
 @given(pieces, limits, AHEAD)
 async def test_a_spoken_answer_keeps_every_promise(plan: Plan, limit: int | None, ahead: bool) -> None:

@@ -101,7 +101,7 @@ class Budget:
         self._held.append(event)
         self._heard += event.pcm.samples
         if event.pcm.samples and self._cost(self._samples + 1, self._piece[0] + 1) > self._limit:
-            await self._cut(len(self._text))  # no word fits, however it goes on
+            await self._cut(len(self._text), len(self._text))  # no word fits, however it goes on
         # A piece ends with a delta without sound: only there is it certain what was said when.
         ended = not event.pcm.samples or _frames(self._heard - self._piece[1]) >= LONGEST_PIECE
         if ended or self._worst(LONGEST_PIECE) <= self._limit:
@@ -114,15 +114,15 @@ class Budget:
     async def _pass_held(self, text_end: int) -> None:
         end = self._whole_words(text_end)
         if self._cost(self._heard, end) > self._limit:
-            await self._cut(end)
+            await self._cut(end, min(text_end, len(self._text)))
         held, self._held = self._held, []
         for event in held:
             await self._pass(event.pcm, min(self._whole_words(event.text_end), end))
 
-    async def _cut(self, end: int) -> None:
-        """Pass on the words that the limit pays for and their sound, if any of the piece up to `end`."""
+    async def _cut(self, end: int, piece_end: int) -> None:
+        """Pass on the words up to `end` that the limit pays for and their sound, if any of the piece."""
         sound = b"".join(event.pcm.data for event in self._held)
-        samples_at = self._places(sound, end)
+        samples_at = self._places(sound, piece_end)
         while end > self._released and self._cost(samples_at(end), end) > self._limit:
             end = self._whole_words(end - 1)
         affordable = int(self._limit - self._cost(0, end)) * FRAME_SAMPLES
