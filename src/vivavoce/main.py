@@ -23,6 +23,7 @@ from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
 from vivavoce.store.database import Database
+from vivavoce.store.sweeping import sweep_for_ever
 
 log = logging.getLogger("vivavoce")
 
@@ -96,7 +97,7 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
         database = await Database.open(data_folder())
         stack.push_async_callback(database.close)
         answers = Answers(database, data_folder() / "answers")
-        _while_open(stack, answers.sweep_for_ever())
+        _while_open(stack, sweep_for_ever(answers.sweep, "expired answers"))
         running = await stack.enter_async_context(start(config))
         silent = {engine.name for engine in running.engines.values() if engine.pool is None}
         for name in sorted(silent):

@@ -4,40 +4,20 @@ import asyncio
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
+from tests.store.conftest import Clock, everything_in
 from tests.support.waiting import until
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.turn import Speech
-from vivavoce.store import answers as module
 from vivavoce.store import database as databases
+from vivavoce.store import sweeping
 from vivavoce.store.answers import LIFETIME_S, Answers, SpokenAnswer
 from vivavoce.store.database import Database, StoreInUse
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
@@ -48,10 +28,6 @@ def answers(database: Database, tmp_path: Path, clock: Clock) -> Answers:
 def answer(number: int, answers: Answers, transcript: str = "Blue.") -> SpokenAnswer:
     pcm = Pcm(bytes([number % 256, 1]) * SPOKEN_RATE, SPOKEN_RATE)
     return SpokenAnswer(f"audio_{number:032x}", "mine", transcript, pcm, answers.expiry(), "theirs")
-
-
-def everything_in(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 async def test_a_kept_answer_is_found(answers: Answers) -> None:
@@ -152,16 +128,16 @@ async def test_sweeping_goes_on_after_a_failure(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(module, "SWEEP_S", 0.001)
+    monkeypatch.setattr(sweeping, "SWEEP_S", 0.001)
     await answers.keep(answer(1, answers))
     clock.now += LIFETIME_S
     await database.write(_rename("answers", "elsewhere"))
-    sweeping = asyncio.create_task(answers.sweep_for_ever())
+    sweeper = asyncio.create_task(sweeping.sweep_for_ever(answers.sweep, "expired answers"))
     await until(lambda: "could not be deleted" in caplog.text)
     await database.write(_rename("elsewhere", "answers"))
     await until(lambda: not list((tmp_path / "answers").rglob("*.pcm")))
-    sweeping.cancel()
-    await asyncio.gather(sweeping, return_exceptions=True)
+    sweeper.cancel()
+    await asyncio.gather(sweeper, return_exceptions=True)
 
 
 def _rename(old: str, new: str) -> Any:

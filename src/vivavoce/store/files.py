@@ -1,0 +1,77 @@
+"""Files beside the database: what is too large for a row. Only their owner on this machine can read them."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Table, bindparam, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vivavoce.store.sweeping import commit_without_trace
+
+log = logging.getLogger("vivavoce.store")
+
+
+class Files:
+    """One folder of files, each named by the id of its row, without what stands before the last `_`."""
+
+    def __init__(self, folder: Path, ending: str) -> None:
+        self._folder = folder
+        self._ending = ending
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Write a file, over another of that name if need be.
+
+        Raises:
+            OSError: it cannot be written, or this is no id of ours.
+        """
+        await asyncio.to_thread(self._write, name, data)
+
+    async def read(self, name: str) -> bytes | None:
+        """What a file holds; None where there is none."""
+        try:
+            return await asyncio.to_thread(self._path(name).read_bytes)
+        except OSError:
+            return None
+
+    async def delete(self, name: str) -> bool:
+        """Delete a file, and say whether it is gone."""
+        try:
+            await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
+        except OSError as error:
+            log.error("what has expired could not be deleted: %s", type(error).__name__)
+            return False
+        return True
+
+    def _write(self, name: str, data: bytes) -> None:
+        path = self._path(name)
+        for folder in (self._folder, path.parent):
+            folder.mkdir(exist_ok=True, mode=0o700)
+        # What people said and heard is nobody else's on this machine.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+
+    def _path(self, name: str) -> Path:
+        stem = name.rpartition("_")[2]
+        if not stem.isalnum():
+            raise OSError("not an id of ours")
+        return self._folder / stem[:2] / f"{stem}{self._ending}"
+
+
+async def forget_expired(connection: AsyncConnection, table: Table, files: Files, now: float) -> None:
+    """Delete the rows that expired by `now`, and their files; where a file cannot be deleted, its row stays.
+
+    It is the writer's work: nothing is kept meanwhile.
+    """
+    expired = await connection.execute(select(table.c.id).where(table.c.expires_at <= now))
+    await forget(connection, table, [row.id for row in expired.all() if await files.delete(row.id)])
+
+
+async def forget(connection: AsyncConnection, table: Table, ids: Sequence[str]) -> None:
+    """Delete rows whose files are gone."""
+    if ids:
+        gone = [{"gone": each} for each in ids]
+        await connection.execute(delete(table).where(table.c.id == bindparam("gone")), gone)
+        await commit_without_trace(connection)

@@ -1,0 +1,28 @@
+"""What is kept for a time only, and leaves nothing behind."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+log = logging.getLogger("vivavoce.store")
+
+SWEEP_S = 60
+
+
+async def sweep_for_ever(sweep: Callable[[], Awaitable[None]], what: str) -> None:
+    """Delete what has expired, now and every minute; `what` it is, is said where that fails."""
+    while True:
+        try:
+            await sweep()
+        except (OSError, SQLAlchemyError) as error:
+            log.error("%s could not be deleted: %s", what, type(error).__name__)
+        await asyncio.sleep(SWEEP_S)
+
+
+async def commit_without_trace(connection: AsyncConnection) -> None:
+    """End a job that deletes: until it is emptied, the database's log holds the deleted words too."""
+    await connection.commit()
+    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
