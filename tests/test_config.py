@@ -56,6 +56,7 @@ def test_without_a_file_everything_has_its_default() -> None:
     assert (config.server.host, config.server.port, config.server.keys) == ("127.0.0.1", 8000, [])
     assert (config.limits.body_mb, config.limits.audio_seconds, config.limits.wait_ms) == (48, 600, 2000)
     assert (config.engines, config.models, config.server.strict) == ({}, {}, False)
+    assert (config.store.replies_hours, config.store.replies_mb) == (24, 1024)
 
 
 def test_a_whole_file_is_read() -> None:
@@ -79,6 +80,8 @@ def test_a_whole_file_is_read() -> None:
         ("port = 8001", "zzz = 8001", "my.toml:3: unknown key 'zzz' in [server]; known: host, port, keys, "),
         ("port = 8001", 'port = "8001"', "my.toml:3: server.port: expected `int`, got `str`"),
         ("port = 8001", "port = 70000", "my.toml:3: server.port: expected `int` <= 65535"),
+        ("[server]", "[store]\nreplies_hours = -1\n[server]", "my.toml:3: store.replies_hours: expected `float` >= 0"),
+        ("[server]", "[store]\nreplies_mb = 0\n[server]", "my.toml:3: store.replies_mb: expected `float` > 0"),
         ("workers = 2", "workers = 0", "my.toml:10: engines.brain.workers: expected `int` >= 1"),
         ('aliases = ["mine"]', 'aliases = [\n"mine",\n1]', "my.toml:19: models.my.model.aliases.1: expected `str`, got `int`"),  # noqa: E501
         ("port = 8001", "port = ", "my.toml: Invalid value (at line 3"),

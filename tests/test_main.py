@@ -216,6 +216,18 @@ async def test_a_brain_elsewhere_may_be_down_when_the_server_starts(configured: 
         assert "cannot be reached" in response.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("hours", [24, 0])
+async def test_a_request_with_a_key_is_answered_again_as_long_as_the_file_says(configured: Any, hours: int) -> None:
+    config = configured(f"{SCRIPTED}[store]\nreplies_hours = {hours}\n")
+    body = {"model": "mine", "messages": [{"role": "user", "content": "Hi"}]}
+    answers: list[httpx2.Response] = []
+    for _ in range(2):
+        async with served(config) as (client, _running):
+            answers.append(await client.post("/v1/chat/completions", json=body, headers={"idempotency-key": "k"}))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (answers[0].content == answers[1].content) == bool(hours)
+
+
 PROGRAM = """
 import asyncio, pathlib, sys
 from tests.support.waiting import until

@@ -55,6 +55,10 @@ class StoreConfig(Struct, forbid_unknown_fields=True):
     """`[store]`."""
 
     url: Literal["sqlite"] = "sqlite"
+    replies_hours: Annotated[float, Meta(ge=0)] = 24
+    """How long an answer is given again to its `Idempotency-Key`; 0: the header is not looked at."""
+    replies_mb: Annotated[float, Meta(gt=0)] = 1024
+    """Of all these answers."""
 
 
 class EngineConfig(Struct, forbid_unknown_fields=True):

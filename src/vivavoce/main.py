@@ -23,6 +23,7 @@ from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
 from vivavoce.store.database import Database
+from vivavoce.store.replies import Replies
 from vivavoce.store.sweeping import sweep_for_ever
 
 log = logging.getLogger("vivavoce")
@@ -98,6 +99,13 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
         stack.push_async_callback(database.close)
         answers = Answers(database, data_folder() / "answers")
         _while_open(stack, sweep_for_ever(answers.sweep, "expired answers"))
+        replies = Replies(
+            database,
+            data_folder() / "replies",
+            lifetime_s=config.store.replies_hours * 3600,
+            room=int(config.store.replies_mb * 1024 * 1024),
+        )
+        _while_open(stack, sweep_for_ever(replies.sweep, "expired replies"))
         running = await stack.enter_async_context(start(config))
         silent = {engine.name for engine in running.engines.values() if engine.pool is None}
         for name in sorted(silent):
@@ -112,6 +120,7 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
             ready=lambda: not silent and running.ready(),
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             strict=config.server.strict,
+            replies=replies if config.store.replies_hours else None,
             about=about(running),
         )
         port: int = listener.getsockname()[1]

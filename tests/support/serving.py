@@ -22,6 +22,7 @@ from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
 from vivavoce.store.database import Database
+from vivavoce.store.replies import Replies
 from vivavoce.testing import Hears, Says, Speaks
 
 MODEL = "gpt-4o-mini-audio-preview"
@@ -77,10 +78,12 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
         database = await Database.open(folder)
         stack.push_async_callback(database.close)
         answers = Answers(database, folder / "answers", now) if now else Answers(database, folder / "answers")
+        replies = Replies(database, folder / "replies", lifetime_s=60, room=64 * 1024 * 1024)
         given: dict[str, Any] = {
             "models": {MODEL: model()},
             "sounds": Sounds(NoMedia()),
             "answers": answers,
+            "replies": replies,
             "access": Access(),
             "ready": lambda: True,
             **options,

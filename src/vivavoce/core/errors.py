@@ -8,7 +8,8 @@
     ├── NotFound                    404     invalid_request_error   (given)
     ├── TooLarge                    413     invalid_request_error   (given)
     ├── EngineFailed                500     server_error            (none)
-    ├── Overloaded                  503     server_error            (none)      with Retry-After
+    ├── TryLater                    503     server_error            (given)     with Retry-After
+    │   └── Overloaded              503     server_error            (none)
     └── EngineTimeout               504     server_error            (none)
 
 An engine maps foreign exceptions to these at its own edge; `wire.errors` renders them. Anything else is a bug.
@@ -89,14 +90,22 @@ class EngineFailed(PublicError):
         super().__init__(message)
 
 
-class Overloaded(PublicError):
-    """Every place is taken, and waiting longer would not be honest."""
+class TryLater(PublicError):
+    """What cannot be done now may well be after a while."""
 
     status = 503
 
-    def __init__(self, retry_after_s: float = 1.0) -> None:
-        super().__init__("That model is currently overloaded with other requests. You can retry your request.")
+    def __init__(self, message: str, retry_after_s: float = 1.0, *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
+
+
+class Overloaded(TryLater):
+    """Every place is taken, and waiting longer would not be honest."""
+
+    def __init__(self, retry_after_s: float = 1.0) -> None:
+        words = "That model is currently overloaded with other requests. You can retry your request."
+        super().__init__(words, retry_after_s)
 
 
 class EngineTimeout(PublicError):

@@ -10,6 +10,7 @@ import vivavoce
 from vivavoce.core.models import Model
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
+from vivavoce.server.idempotency import Idempotent
 from vivavoce.server.service import Service
 from vivavoce.server.voices import audio_routes
 from vivavoce.wire import models as wire
@@ -75,7 +76,10 @@ def create_app(service: Service) -> ASGIApp:
             Route(f"{prefix}/models/{{name:path}}", pages.model),
         ]
     # Not `Starlette`, whose own error page would come before ours.
-    app: ASGIApp = Edge(Router(routes, redirect_slashes=False), service.access)
+    app: ASGIApp = Router(routes, redirect_slashes=False)
+    if service.replies is not None:
+        app = Idempotent(app, service.access, service.replies)
+    app = Edge(app, service.access)
     if service.access.origins:
         # Around the edge: a browser asks first without a key, and its page may read errors too.
         app = CORSMiddleware(app, allow_origins=service.access.origins, allow_methods=["*"], allow_headers=["*"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vivavoce.core.models import Model
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
+from vivavoce.store.replies import Replies
 from vivavoce.wire.models import no_access
 
 
@@ -32,6 +33,8 @@ class Service:
     ready: Callable[[], bool]
     body_bytes: int = 48 * 1024 * 1024
     strict: bool = False
+    replies: Replies | None = None
+    """None: an `Idempotency-Key` is not looked at."""
     patience_s: float = 10.0
     """How long the headers of a stream wait for its first event, so that an early failure is a real HTTP status."""
     ping_s: float = 15.0

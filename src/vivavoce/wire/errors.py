@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from vivavoce.core.errors import Overloaded, PublicError
+from vivavoce.core.errors import PublicError, TryLater
 
 
 class ErrorBody(msgspec.Struct):
@@ -34,7 +34,7 @@ def event(error: PublicError) -> bytes:
 
 def headers(error: PublicError) -> dict[str, str]:
     """Headers that belong to an error."""
-    if isinstance(error, Overloaded):
+    if isinstance(error, TryLater):
         return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
     return {}
 
