@@ -42,6 +42,33 @@ async def test_every_answer_has_its_headers_errors_too(serving: Serving) -> None
     assert len(ids) == 7
 
 
+async def test_the_clients_own_name_for_its_request_is_said_back(serving: Serving) -> None:
+    served = await serving(access=Access(keys=("sk-one",)))
+    name = "Az09._:-" * 16
+    for method, path, body, key, status in [
+        ("GET", "/v1/models", None, "sk-one", 200),
+        ("POST", "/v1/chat/completions", BODY, "sk-one", 200),
+        ("POST", "/v1/chat/completions", BODY | {"stream": True}, "sk-one", 200),
+        ("POST", "/v1/chat/completions", {}, "sk-one", 400),
+        ("GET", "/v1/nothing", None, "sk-one", 404),
+        ("GET", "/v1/models", None, "sk-two", 401),
+    ]:
+        headers = {"x-client-request-id": name, "authorization": f"Bearer {key}"}
+        response = await served.http.request(method, path, json=body, headers=headers)
+        assert (response.status_code, response.headers["x-client-request-id"]) == (status, name)
+        assert "X-Client-Request-Id" in response.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize(
+    "names", [[], [b""], [b"x" * 129], [b"a b"], [b"a/b"], [b"a\tb"], ["é".encode()], [b"a", b"a"]]
+)
+async def test_what_is_no_such_name_is_left_out(serving: Serving, names: list[bytes]) -> None:
+    served = await serving()
+    response = await served.http.get("/v1/models", headers=[(b"x-client-request-id", name) for name in names])
+    assert response.status_code == 200
+    assert "x-client-request-id" not in response.headers
+
+
 async def test_unknown_paths_and_methods_are_told_in_the_originals_words(serving: Serving) -> None:
     served = await serving()
     for path in ("/v1/nothing", "/nothing", "/v1/chat/completions/", "/v2/models"):

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import logging
+import re
 import time
 import uuid
 
@@ -27,8 +28,9 @@ NO_KEY = (
 ALWAYS = [
     (b"openai-version", b"2020-10-01"),
     (b"x-content-type-options", b"nosniff"),
-    (b"access-control-expose-headers", b"X-Request-ID"),
+    (b"access-control-expose-headers", b"X-Request-ID, X-Client-Request-Id, Idempotent-Replayed, Retry-After"),
 ]
+CLIENTS_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class UnsupportedMedia(PublicError):
@@ -151,16 +153,21 @@ class Stamped:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         began = time.monotonic()
-        request = request_id().encode()
+        stamps = [(b"x-request-id", request_id().encode()), *_clients_id(scope), *ALWAYS]
 
         async def stamp(message: Message) -> None:
             if message["type"] == "http.response.start":
                 took = str(int((time.monotonic() - began) * 1000)).encode()
-                stamps = [(b"x-request-id", request), (b"openai-processing-ms", took), *ALWAYS]
-                message["headers"] = [*message["headers"], *stamps]
+                message["headers"] = [*message["headers"], *stamps, (b"openai-processing-ms", took)]
             await send(message)
 
         await self._app(scope, receive, stamp)
+
+
+def _clients_id(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The client's own name for its request, to be said back; one of another shape, or two, are as none."""
+    given = [header for header in scope.get("headers", ()) if header[0] == b"x-client-request-id"]
+    return given if len(given) == 1 and CLIENTS_ID.fullmatch(given[0][1]) else []
 
 
 def as_public(bug: BaseException) -> PublicError:
