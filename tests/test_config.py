@@ -56,6 +56,7 @@ def test_without_a_file_everything_has_its_default() -> None:
     assert (config.server.host, config.server.port, config.server.keys) == ("127.0.0.1", 8000, [])
     assert (config.limits.body_mb, config.limits.audio_seconds, config.limits.wait_ms) == (48, 600, 2000)
     assert (config.engines, config.models, config.server.strict) == ({}, {}, False)
+    assert not config.server.aiml
     assert (config.store.replies_hours, config.store.replies_mb) == (24, 1024)
 
 

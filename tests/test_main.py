@@ -228,6 +228,12 @@ async def test_a_request_with_a_key_is_answered_again_as_long_as_the_file_says(c
     assert (answers[0].content == answers[1].content) == bool(hours)
 
 
+async def test_the_aiml_apis_ways_are_taken_where_the_file_says_so(configured: Any) -> None:
+    async with served(configured(f"[server]\naiml = true\n{SCRIPTED}")) as (client, _):
+        refused = await client.post("/v1/chat/completions", json={})
+        assert (refused.status_code, refused.json()["statusCode"]) == (400, "400")
+
+
 PROGRAM = """
 import asyncio, pathlib, sys
 from tests.support.waiting import until

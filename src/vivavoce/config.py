@@ -41,6 +41,8 @@ class ServerConfig(Struct, forbid_unknown_fields=True):
     keys: list[str] = field(default_factory=list[str])
     origins: list[str] = field(default_factory=list[str])
     strict: bool = False
+    aiml: bool = False
+    """The AI/ML API's keys beside every `error`, and its status 201."""
 
 
 class LimitsConfig(Struct, forbid_unknown_fields=True):

@@ -120,6 +120,7 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
             ready=lambda: not silent and running.ready(),
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             strict=config.server.strict,
+            aiml=config.server.aiml,
             replies=replies if config.store.replies_hours else None,
             about=about(running),
         )

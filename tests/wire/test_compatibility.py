@@ -12,7 +12,7 @@ from msgspec import Struct
 from tests.wire.recorded import shared
 from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
-from vivavoce.wire.errors import Envelope
+from vivavoce.wire.errors import Envelope, FlatError
 from vivavoce.wire.request import ChatRequest
 from vivavoce.wire.speech import SpeechDelta, SpeechDone, SpeechRequest
 from vivavoce.wire.transcript import LongAnswer, ShortAnswer, TextDelta, TextDone
@@ -29,7 +29,7 @@ SECTIONS: dict[str, list[type[Struct]]] = {
     "Transcriptions and translations: the request": [TranscriptionRequest, JsonUpload],
     "Transcriptions and translations: the answer": [ShortAnswer, LongAnswer],
     "Transcriptions: the events": [TextDelta, TextDone],
-    "Errors": [Envelope, FailedTranscription],
+    "Errors": [Envelope, FailedTranscription, FlatError],
 }
 HEADERS = "Headers"
 NOT_SERVED = "Endpoints that are not served"
@@ -46,10 +46,10 @@ def fields(kind: Any, path: str = "") -> Iterator[str]:
         before = f"{path}." if path else ""
         if kind.__struct_config__.tag_field:
             yield before + kind.__struct_config__.tag_field
-        for name, inner in get_type_hints(kind).items():
-            if name in kind.__struct_fields__:
-                yield before + name
-                yield from fields(inner, before + name)
+        hints = get_type_hints(kind)
+        for own, name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
+            yield before + name
+            yield from fields(hints[own], before + name)
     else:
         for inner in get_args(kind):
             yield from fields(inner, f"{path}[]" if get_origin(kind) is list else path)

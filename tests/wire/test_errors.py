@@ -1,10 +1,13 @@
 import json
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.wire.recorded import whole
 from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, PublicError
 from vivavoce.wire import errors
+from vivavoce.wire.errors import Call
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,22 @@ def test_all_four_keys_are_always_there(error: PublicError) -> None:
 def test_in_a_stream_it_is_one_event_and_no_end() -> None:
     error = EngineFailed()
     assert errors.event(error) == b"data: " + errors.body(error) + b"\n\n"
+
+
+def test_the_keys_of_the_aiml_api_stand_beside_the_others() -> None:
+    error = BadRequest("words", param="n", code="invalid_value")
+    call = Call("/v1/chat/completions", "798b860e-98c2-4e8e-8c50-550bcfc2eccc")
+    told = json.loads(errors.body(error, call))
+    when = told.pop("timestamp")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", when)
+    assert abs(datetime.fromisoformat(when) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert told == json.loads(errors.body(error)) | {
+        "message": "words",
+        "path": "/v1/chat/completions",
+        "requestId": "798b860e-98c2-4e8e-8c50-550bcfc2eccc",
+        "statusCode": "400",
+    }
+    assert errors.event(error, call).startswith(b'data: {"error":{"message":"words",')
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (1, "1"), (2.5, "3"), (30.0, "30")])

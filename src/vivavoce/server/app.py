@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 import vivavoce
 from vivavoce.core.models import Model
+from vivavoce.server.aiml import LikeAiml
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
@@ -80,6 +81,8 @@ def create_app(service: Service) -> ASGIApp:
     if service.replies is not None:
         app = Idempotent(app, service.access, service.replies)
     app = Edge(app, service.access)
+    if service.aiml:
+        app = LikeAiml(app)
     if service.access.origins:
         # Around the edge: a browser asks first without a key, and its page may read errors too.
         app = CORSMiddleware(app, allow_origins=service.access.origins, allow_methods=["*"], allow_headers=["*"])

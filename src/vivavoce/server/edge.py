@@ -11,9 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.core.errors import Forbidden, NotFound, Overloaded, PublicError, Unauthorized, trail
+from vivavoce.server.aiml import call_of
 from vivavoce.server.connection import ClientGone, send_in_time
 from vivavoce.server.service import Access
 from vivavoce.wire import errors
+from vivavoce.wire.errors import Call
 from vivavoce.wire.ids import request_id
 
 log = logging.getLogger("vivavoce.server")
@@ -60,7 +62,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         scope["app"] = self  # an unknown path is then raised to us, rather than answered with a page
-        answer = _Answer(send)
+        answer = _Answer(send, call_of(scope))
         try:
             self._admit(scope)
             await self._app(scope, receive, answer)
@@ -112,8 +114,9 @@ class Edge:
 class _Answer:
     """A `Send` that knows how far its answer is."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, call: Call | None) -> None:
         self._send = send
+        self._call = call
         self._started = False
         self._events = False
         self._finished = False
@@ -132,12 +135,12 @@ class _Answer:
             if not self._started:
                 await self._whole(error)
             elif self._events and not self._finished:
-                await send_in_time(self, {"type": "http.response.body", "body": errors.event(error)})
+                await send_in_time(self, {"type": "http.response.body", "body": errors.event(error, self._call)})
         except ClientGone:
             return
 
     async def _whole(self, error: PublicError) -> None:
-        body = errors.body(error)
+        body = errors.body(error, self._call)
         headers = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send_in_time(self, {"type": "http.response.start", "status": error.status, "headers": headers})
@@ -153,7 +156,8 @@ class Stamped:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         began = time.monotonic()
-        stamps = [(b"x-request-id", request_id().encode()), *_clients_id(scope), *ALWAYS]
+        scope["request_id"] = request_id()
+        stamps = [(b"x-request-id", scope["request_id"].encode()), *_clients_id(scope), *ALWAYS]
 
         async def stamp(message: Message) -> None:
             if message["type"] == "http.response.start":

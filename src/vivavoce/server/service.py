@@ -33,6 +33,8 @@ class Service:
     ready: Callable[[], bool]
     body_bytes: int = 48 * 1024 * 1024
     strict: bool = False
+    aiml: bool = False
+    """Whether errors have the AI/ML API's keys too, and chats its status."""
     replies: Replies | None = None
     """None: an `Idempotency-Key` is not looked at."""
     patience_s: float = 10.0

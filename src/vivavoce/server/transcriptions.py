@@ -13,6 +13,7 @@ from vivavoce.audio.wav import read_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
 from vivavoce.core.errors import BadAudio, BadRequest, PublicError
+from vivavoce.server.aiml import call_of
 from vivavoce.server.connection import Outlet, send_in_time, while_connected
 from vivavoce.server.forms import chunks, read_form
 from vivavoce.server.service import Service
@@ -67,7 +68,7 @@ class Transcriptions:
         except PublicError as error:
             if started or error.status >= 500:
                 raise
-            await _whole(send, error.status, transcription_errors.failed(error), "application/json")
+            await _whole(send, error.status, transcription_errors.failed(error, call_of(scope)), "application/json")
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, data = await self._read(receive, dict(scope["headers"]))

@@ -1,6 +1,8 @@
 """Errors as clients read them: the one envelope, whole or inside a stream."""
 
 import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -22,14 +24,48 @@ class Envelope(msgspec.Struct):
     error: ErrorBody
 
 
-def body(error: PublicError) -> bytes:
+class FlatError(msgspec.Struct, rename="camel"):
+    """What the AI/ML API says of an error (source: its "Error structure"); these keys stand beside `error`."""
+
+    message: str
+    path: str
+    request_id: str
+    """A UUID."""
+    status_code: str
+    timestamp: str
+    """ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The request that an error answers, where the AI/ML API's keys are wanted."""
+
+    path: str
+    request_id: str
+
+
+def body(error: PublicError, call: Call | None = None) -> bytes:
     """The JSON of an error."""
-    return msgspec.json.encode(Envelope(ErrorBody(error.message, error.kind, error.param, error.code)))
+    return encoded(Envelope(shown(error)), error, call)
 
 
-def event(error: PublicError) -> bytes:
+def event(error: PublicError, call: Call | None = None) -> bytes:
     """The last event of a stream that failed; no `[DONE]` follows it."""
-    return b"data: " + body(error) + b"\n\n"
+    return b"data: " + body(error, call) + b"\n\n"
+
+
+def shown(error: PublicError) -> ErrorBody:
+    """What is told of an error."""
+    return ErrorBody(error.message, error.kind, error.param, error.code)
+
+
+def encoded(envelope: msgspec.Struct, error: PublicError, call: Call | None) -> bytes:
+    """The JSON of an envelope, with the AI/ML API's keys beside what is in it where there is a `call`."""
+    if call is None:
+        return msgspec.json.encode(envelope)
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    flat = FlatError(error.message, call.path, call.request_id, str(error.status), now)
+    return msgspec.json.encode(msgspec.to_builtins(envelope) | msgspec.to_builtins(flat))
 
 
 def headers(error: PublicError) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import secrets
 import string
+from uuid import uuid4
 
 BASE62 = string.ascii_letters + string.digits
 
@@ -17,5 +18,5 @@ def audio_id() -> str:
 
 
 def request_id() -> str:
-    """`req_` and 32 hexadecimal digits."""
-    return "req_" + secrets.token_hex(16)
+    """`req_` and 32 hexadecimal digits, which are a random UUID's."""
+    return "req_" + uuid4().hex

@@ -1,10 +1,9 @@
 """What clients are told of recordings that cannot be taken or heard: the original's words, with usage beside them."""
 
-import msgspec
 from msgspec import Struct
 
 from vivavoce.core.errors import BadRequest, PublicError, TooLarge
-from vivavoce.wire.errors import ErrorBody
+from vivavoce.wire.errors import Call, ErrorBody, encoded, shown
 
 FILE_KINDS = ["flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm"]
 
@@ -73,7 +72,6 @@ def cannot_translate() -> BadRequest:
     return BadRequest(words, param="file", code="unsupported_value")
 
 
-def failed(error: PublicError) -> bytes:
+def failed(error: PublicError, call: Call | None = None) -> bytes:
     """The JSON of an error, with the usage beside it."""
-    shown = ErrorBody(error.message, error.kind, error.param, error.code)
-    return msgspec.json.encode(FailedTranscription(shown, DurationUsage("duration", 0)))
+    return encoded(FailedTranscription(shown(error), DurationUsage("duration", 0)), error, call)
