@@ -58,6 +58,7 @@ def test_without_a_file_everything_has_its_default() -> None:
     assert (config.engines, config.models, config.server.strict) == ({}, {}, False)
     assert not config.server.aiml
     assert (config.store.replies_hours, config.store.replies_mb) == (24, 1024)
+    assert (config.store.completions_days, config.store.completions) == (30, 10_000)
 
 
 def test_a_whole_file_is_read() -> None:
@@ -83,6 +84,7 @@ def test_a_whole_file_is_read() -> None:
         ("port = 8001", "port = 70000", "my.toml:3: server.port: expected `int` <= 65535"),
         ("[server]", "[store]\nreplies_hours = -1\n[server]", "my.toml:3: store.replies_hours: expected `float` >= 0"),
         ("[server]", "[store]\nreplies_mb = 0\n[server]", "my.toml:3: store.replies_mb: expected `float` > 0"),
+        ("[server]", "[store]\ncompletions_days = -1\n[server]", "my.toml:3: store.completions_days: expected `int` >= 0"),  # noqa: E501
         ("workers = 2", "workers = 0", "my.toml:10: engines.brain.workers: expected `int` >= 1"),
         ('aliases = ["mine"]', 'aliases = [\n"mine",\n1]', "my.toml:19: models.my.model.aliases.1: expected `str`, got `int`"),  # noqa: E501
         ("port = 8001", "port = ", "my.toml: Invalid value (at line 3"),

@@ -21,6 +21,7 @@ from vivavoce.config import Config, ConfigError, ServerConfig, load, thinking_at
 from vivavoce.core.errors import EngineFailed
 from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
 from vivavoce.engines.child import EngineMissing
+from vivavoce.store import sweeping
 from vivavoce.testing import scripted
 
 SCRIPTED = """
@@ -232,6 +233,20 @@ async def test_the_aiml_apis_ways_are_taken_where_the_file_says_so(configured: A
     async with served(configured(f"[server]\naiml = true\n{SCRIPTED}")) as (client, _):
         refused = await client.post("/v1/chat/completions", json={})
         assert (refused.status_code, refused.json()["statusCode"]) == (400, "400")
+
+
+@pytest.mark.parametrize(("settings", "kept"), [("", 3), ("completions_days = 0", 0), ("completions = 2", 2)])
+async def test_as_many_completions_are_kept_as_is_configured(
+    configured: Any, monkeypatch: pytest.MonkeyPatch, settings: str, kept: int
+) -> None:
+    monkeypatch.setattr(sweeping, "SWEEP_S", 0.01)
+    async with served(configured(f"[store]\n{settings}\n{SCRIPTED}")) as (client, _):
+        body = {"model": "mine", "messages": [{"role": "user", "content": "Hi"}], "store": True}
+        for _ in range(3):
+            assert (await client.post("/v1/chat/completions", json=body)).status_code == 200
+        async with asyncio.timeout(10):
+            while len((await client.get("/v1/chat/completions")).json()["data"]) != kept:  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.01)
 
 
 PROGRAM = """

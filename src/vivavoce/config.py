@@ -61,6 +61,10 @@ class StoreConfig(Struct, forbid_unknown_fields=True):
     """How long an answer is given again to its `Idempotency-Key`; 0: the header is not looked at."""
     replies_mb: Annotated[float, Meta(gt=0)] = 1024
     """Of all these answers."""
+    completions_days: Annotated[int, Meta(ge=0, le=3650)] = 30
+    """How long chats with `store: true` are kept; 0: none is."""
+    completions: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    """How many of these chats."""
 
 
 class EngineConfig(Struct, forbid_unknown_fields=True):

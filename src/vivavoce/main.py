@@ -22,6 +22,7 @@ from vivavoce.server.listening import Server
 from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
+from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.store.replies import Replies
 from vivavoce.store.sweeping import sweep_for_ever
@@ -98,6 +99,7 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
         database = await Database.open(data_folder())
         stack.push_async_callback(database.close)
         answers = Answers(database, data_folder() / "answers")
+        completions = Completions(database, days=config.store.completions_days, most=config.store.completions)
         _while_open(stack, sweep_for_ever(answers.sweep, "expired answers"))
         replies = Replies(
             database,
@@ -106,6 +108,7 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
             room=int(config.store.replies_mb * 1024 * 1024),
         )
         _while_open(stack, sweep_for_ever(replies.sweep, "expired replies"))
+        _while_open(stack, sweep_for_ever(completions.sweep, "expired completions"))
         running = await stack.enter_async_context(start(config))
         silent = {engine.name for engine in running.engines.values() if engine.pool is None}
         for name in sorted(silent):
@@ -114,6 +117,7 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
             models=running.models,
             sounds=running.sounds,
             answers=answers,
+            completions=completions,
             access=Access(
                 tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
             ),

@@ -38,7 +38,7 @@ def assert_flat(told: dict[str, Any], response: Response, status: int, path: str
     [
         ("POST", CHAT, {}, 400),
         ("POST", "/chat/completions", BODY | {"model": "nobody"}, 404),
-        ("GET", CHAT, None, 405),
+        ("PUT", CHAT, None, 405),
         ("GET", "/v1/nothing", None, 404),
         ("POST", "/v1/audio/speech", {}, 400),
         ("POST", "/v1/audio/transcriptions", {}, 400),

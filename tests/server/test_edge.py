@@ -81,7 +81,7 @@ async def test_unknown_paths_and_methods_are_told_in_the_originals_words(serving
             "param": None,
             "code": "unknown_url",
         }
-    response = await served.http.get("/v1/chat/completions")
+    response = await served.http.put("/v1/chat/completions")
     assert response.status_code == 405
     assert response.json()["error"]["code"] == "method_not_supported"
 

@@ -25,6 +25,7 @@ from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
 from vivavoce.server.voices import audio_routes
 from vivavoce.store.answers import Answers
+from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.testing import Says, Speaks
 
@@ -73,6 +74,7 @@ async def audio_server(
             models=known,
             sounds=Sounds(media or NoMedia()),
             answers=Answers(database, folder / "answers"),
+            completions=Completions(database),
             access=Access(loopback=False),
             ready=lambda: True,
             **more,

@@ -21,6 +21,7 @@ from vivavoce.server.listening import Server
 from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
+from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.store.replies import Replies
 from vivavoce.testing import Hears, Says, Speaks
@@ -74,6 +75,7 @@ def model(*, hear: Any = None, think: Any = None, speak: Any = None) -> Model:
 @asynccontextmanager
 async def run(folder: Path, now: Callable[[], float] | None = None, **options: Any) -> AsyncIterator[Served]:
     drain_s = options.pop("drain_s", 0.5)
+    kept: dict[str, Any] = options.pop("kept", {})
     async with AsyncExitStack() as stack:
         database = await Database.open(folder)
         stack.push_async_callback(database.close)
@@ -84,6 +86,7 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
             "sounds": Sounds(NoMedia()),
             "answers": answers,
             "replies": replies,
+            "completions": Completions(database, **({"now": now} if now else {}), **kept),
             "access": Access(),
             "ready": lambda: True,
             **options,

@@ -13,8 +13,11 @@ from tests.wire.recorded import shared
 from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
 from vivavoce.wire.errors import Envelope, FlatError
+from vivavoce.wire.listing import CompletionsQuery, Page
 from vivavoce.wire.request import ChatRequest
 from vivavoce.wire.speech import SpeechDelta, SpeechDone, SpeechRequest
+from vivavoce.wire.stored import Deleted, StoredCompletion, Update
+from vivavoce.wire.stored_messages import StoredMessage
 from vivavoce.wire.transcript import LongAnswer, ShortAnswer, TextDelta, TextDone
 from vivavoce.wire.transcription import JsonUpload, TranscriptionRequest
 from vivavoce.wire.transcription_errors import FailedTranscription
@@ -24,6 +27,8 @@ SECTIONS: dict[str, list[type[Struct]]] = {
     "Chat completions: the request": [ChatRequest],
     "Chat completions: the answer": [Completion],
     "Chat completions: the chunks": [Chunk],
+    "Stored completions: the requests": [CompletionsQuery, Update],
+    "Stored completions: the answers": [Page, StoredCompletion, StoredMessage, Deleted],
     "Speech: the request": [SpeechRequest],
     "Speech: the events": [SpeechDelta, SpeechDone],
     "Transcriptions and translations: the request": [TranscriptionRequest, JsonUpload],
@@ -108,6 +113,12 @@ def test_the_original_has_no_field_that_the_page_does_not_name() -> None:
         "Chat completions: the request": ["CreateChatCompletionRequest"],
         "Chat completions: the answer": ["CreateChatCompletionResponse"],
         "Chat completions: the chunks": ["CreateChatCompletionStreamResponse"],
+        "Stored completions: the answers": [
+            "ChatCompletionList",
+            "CreateChatCompletionResponse",
+            "ChatCompletionMessageList",
+            "ChatCompletionDeleted",
+        ],
         "Speech: the request": ["CreateSpeechRequest"],
         "Speech: the events": ["SpeechAudioDeltaEvent", "SpeechAudioDoneEvent"],
         "Transcriptions and translations: the request": ["CreateTranscriptionRequest", "CreateTranslationRequest"],

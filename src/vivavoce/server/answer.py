@@ -5,14 +5,23 @@ from dataclasses import replace
 
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.errors import EngineFailed
-from vivavoce.core.turn import AudioDelta, TextDelta, ToolCall, ToolCallDelta, TurnDone, TurnEvent, Usage
+from vivavoce.core.turn import (
+    AudioDelta,
+    InputTranscript,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    TurnDone,
+    TurnEvent,
+    Usage,
+)
 from vivavoce.server.aside import aside
 from vivavoce.server.connection import Outlet
 from vivavoce.server.service import Service
 from vivavoce.store.answers import SpokenAnswer
 from vivavoce.wire import chat, completion
 from vivavoce.wire.chunks import ChunkEncoder
-from vivavoce.wire.completion import Choice, Head
+from vivavoce.wire.completion import AudioBody, Choice, Head
 from vivavoce.wire.ids import audio_id
 from vivavoce.wire.request import ChatRequest
 
@@ -43,6 +52,8 @@ class Answer:
         self._calls: list[ToolCall] = []
         self._done: TurnDone | None = None
         self._kept = False
+        self.heard: dict[int, dict[int, str]] = {}
+        """What was heard in the turn's recordings, by message and part."""
 
     @property
     def usage(self) -> Usage:
@@ -51,9 +62,7 @@ class Answer:
         Raises:
             EngineFailed: it has not ended.
         """
-        if self._done is None:
-            raise EngineFailed
-        return self._done.usage
+        return self._end.usage
 
     async def take(self, event: TurnEvent) -> None:
         """Remember an event."""
@@ -64,7 +73,9 @@ class Answer:
             self._said = event.text_end
         elif isinstance(event, ToolCallDelta):
             self._take_call(event)
-        elif isinstance(event, TurnDone):
+        elif isinstance(event, InputTranscript):
+            self.heard.setdefault(event.message, {})[event.part] = event.text
+        else:
             self._done = event
 
     def streaming_to(self, outlet: Outlet) -> Callable[[TurnEvent], Coroutine[None, None, None]]:
@@ -84,15 +95,23 @@ class Answer:
         Raises:
             EngineFailed: it has not ended.
         """
-        if self._done is None:
-            raise EngineFailed
         audio = None
         if self._id is not None and self._request.audio is not None and self._speaks:
-            await self._keep(self._done)
+            await self._keep(self._end)
             data = await self._service.sounds.encode(self._pcm(), self._request.audio.format)
             audio = await aside(len(data), completion.audio_body, self._id, data, self._expires_at, self._text)
-        reason = chat.finish_reason(self._request, self._done.reason)
-        return completion.choice(self.index, self._text, reason, audio=audio, calls=self._calls, legacy=self._legacy)
+        return self._choice(audio)
+
+    def silent_choice(self) -> Choice:
+        """The whole answer, where it was spoken without its sound.
+
+        Raises:
+            EngineFailed: it has not ended.
+        """
+        audio = None
+        if self._id is not None and self._speaks:
+            audio = completion.audio_body(self._id, b"", self._expires_at, self._text)
+        return self._choice(audio)
 
     def keep_what_was_said(self) -> None:
         """Whoever interrupts a voice may still refer to what it had said."""
@@ -103,6 +122,16 @@ class Answer:
     def _speaks(self) -> bool:
         """Whether there is something said: a turn that only calls says nothing."""
         return bool(self._text or self._sound or not self._calls)
+
+    @property
+    def _end(self) -> TurnDone:
+        if self._done is None:
+            raise EngineFailed
+        return self._done
+
+    def _choice(self, audio: AudioBody | None) -> Choice:
+        reason = chat.finish_reason(self._request, self._end.reason)
+        return completion.choice(self.index, self._text, reason, audio=audio, calls=self._calls, legacy=self._legacy)
 
     def _encoded(self, event: TurnEvent) -> bytes:
         if isinstance(event, TextDelta):

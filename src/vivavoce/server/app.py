@@ -13,6 +13,7 @@ from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
 from vivavoce.server.service import Service
+from vivavoce.server.stored import stored_routes
 from vivavoce.server.voices import audio_routes
 from vivavoce.wire import models as wire
 
@@ -72,6 +73,7 @@ def create_app(service: Service) -> ASGIApp:
     for prefix in ("/v1", ""):
         routes += [
             Route(f"{prefix}/chat/completions", chat, methods=["POST"]),
+            *stored_routes(service, prefix),
             *audio_routes(service, prefix),
             Route(f"{prefix}/models", pages.models),
             Route(f"{prefix}/models/{{name:path}}", pages.model),

@@ -15,6 +15,7 @@ from vivavoce.server.answer import PROJECT, Answer
 from vivavoce.server.aside import aside
 from vivavoce.server.connection import ClientGone, Outlet, read_body, send_in_time, while_connected
 from vivavoce.server.service import Service
+from vivavoce.server.stored import Keeping
 from vivavoce.wire import chat, completion
 from vivavoce.wire.chunks import DONE, usage_event
 from vivavoce.wire.completion import Head
@@ -46,15 +47,22 @@ class ChatCompletions:
         if model.responder is None:
             raise not_a_chat_model()
         chat.check_budget(request, model.card.max_output)
-        answers = Answers(self._service, model, model.responder, request)
+        keeping = None
+        if request.store:
+            keeping = await aside(len(body), Keeping, self._service, request, body, scope["request_id"])
+        answers = Answers(self._service, model, model.responder, request, keeping)
         await while_connected(receive, answers.stream(send) if request.stream else answers.whole(send))
 
 
 class Answers:
     """All answers to one request: the same turn, given to the model `n` times at once."""
 
-    def __init__(self, service: Service, model: Model, responder: Responder, request: ChatRequest) -> None:
+    def __init__(
+        self, service: Service, model: Model, responder: Responder, request: ChatRequest, keeping: Keeping | None
+    ) -> None:
+        """`keeping` keeps them together as a stored completion."""
         self._service = service
+        self._keeping = keeping
         self._respond = responder.respond
         self._request = request
         fingerprint = hashlib.sha256(f"{model.name} {model.card}".encode()).hexdigest()[:10]
@@ -68,8 +76,10 @@ class Answers:
         turn = await self._turn()
         await together([self._respond(turn, answer.take) for answer in self._answers])
         choices = [await answer.choice() for answer in self._answers]
+        await self._keep(turn)
         size = sum(len(choice.message.audio.data) for choice in choices if choice.message.audio)
-        body = await aside(size, completion.encode, self._head, choices, self._usage())
+        metadata = self._request.metadata or {} if self._keeping else None
+        body = await aside(size, completion.encode, self._head, choices, self._usage(), metadata)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send_in_time(send, {"type": "http.response.start", "status": 200, "headers": headers})
         await send_in_time(send, {"type": "http.response.body", "body": body})
@@ -81,6 +91,7 @@ class Answers:
             async with outlet.pinging(self._service.patience_s, self._service.ping_s):
                 turn = await self._turn()
                 await together([self._respond(turn, answer.streaming_to(outlet)) for answer in self._answers])
+                await self._keep(turn)
                 usage = usage_event(self._head, self._usage()) if self._request.include_usage else b""
                 await outlet.write(usage + DONE)
         except (asyncio.CancelledError, ClientGone):
@@ -88,6 +99,11 @@ class Answers:
                 answer.keep_what_was_said()
             raise
         await outlet.finish()
+
+    async def _keep(self, turn: Turn) -> None:
+        if self._keeping is not None:
+            choices = [answer.silent_choice() for answer in self._answers]
+            await self._keeping.keep(self._head, turn, self._answers[0].heard, choices, self._usage())
 
     def _usage(self) -> Usage:
         """The prompt once, and what every answer cost."""

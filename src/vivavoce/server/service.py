@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vivavoce.core.models import Model
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
+from vivavoce.store.completions import Completions
 from vivavoce.store.replies import Replies
 from vivavoce.wire.models import no_access
 
@@ -29,6 +30,7 @@ class Service:
     models: Mapping[str, Model]
     sounds: Sounds
     answers: Answers
+    completions: Completions
     access: Access
     ready: Callable[[], bool]
     body_bytes: int = 48 * 1024 * 1024

@@ -99,6 +99,7 @@ class Completion(Struct):
     usage: UsageBody
     service_tier: str
     system_fingerprint: str
+    metadata: dict[str, str] | UnsetType = UNSET
 
 
 class Head(Struct):
@@ -150,8 +151,8 @@ def choice(
     return Choice(index, message, None, reason)
 
 
-def encode(head: Head, choices: list[Choice], usage: Usage) -> bytes:
-    """The bytes of a whole completion."""
+def encode(head: Head, choices: list[Choice], usage: Usage, metadata: dict[str, str] | None = None) -> bytes:
+    """The bytes of a whole completion; of one that is stored with its `metadata`."""
     body = Completion(
         head.id,
         "chat.completion",
@@ -161,5 +162,6 @@ def encode(head: Head, choices: list[Choice], usage: Usage) -> bytes:
         usage_body(usage),
         "default",
         head.fingerprint,
+        UNSET if metadata is None else metadata,
     )
     return msgspec.json.encode(body)

@@ -79,18 +79,21 @@ class SystemMessage(Struct, tag_field="role", tag="system"):
     """Instructions."""
 
     content: Texts
+    name: str | None = None
 
 
 class DeveloperMessage(Struct, tag_field="role", tag="developer"):
     """Instructions, by their newer name."""
 
     content: Texts
+    name: str | None = None
 
 
 class UserMessage(Struct, tag_field="role", tag="user"):
     """What a person wrote or said."""
 
     content: str | Annotated[list[UserPart], Meta(min_length=1)]
+    name: str | None = None
 
 
 class FunctionCall(Struct):
@@ -122,6 +125,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant"):
     tool_calls: list[CallMessagePart] | None = None
     function_call: FunctionCall | None = None
     refusal: str | None = None
+    name: str | None = None
 
 
 class ToolMessage(Struct, tag_field="role", tag="tool"):
