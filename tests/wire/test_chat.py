@@ -1,7 +1,6 @@
 """Requests, good and bad: a turn, or the original's error; never anything else."""
 
 import json
-from base64 import b64encode, urlsafe_b64encode
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +13,8 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.errors import BadRequest
 from vivavoce.core.turn import Message, Sampling, Speech, Text, Tool, ToolCall, ToolChoice, ToolResult, Turn
 from vivavoce.wire import chat, errors
-from vivavoce.wire.chat import Place, Recording
+from vivavoce.wire.chat import Place
+from vivavoce.wire.encoded import sound_bytes
 
 HELLO = {"role": "user", "content": "Hello"}
 WAV = {"voice": "alloy", "format": "wav"}
@@ -80,7 +80,7 @@ def test_the_recorded_second_turn_has_its_recordings_and_its_reference_in_place(
     assert places == [Place(0, 0), Place(2, 1)]
     assert list(chat.references(request)) == [(1, "audio_6a233a2d7c188191babb522be781ec61")]
     assert request.include_usage
-    assert [chat.sound_bytes(recording)[:4] for recording in chat.recordings(request)][1] == b"RIFF"
+    assert [sound_bytes(recording.data, recording.param)[:4] for recording in chat.recordings(request)][1] == b"RIFF"
     heard = {place: Speech(Pcm(b"", 24_000), seconds=place.message) for place in places}
     said = {1: Speech(None, "Hi there!", 4.65)}
     assert chat.to_turn(request, heard, said).messages == (
@@ -605,48 +605,6 @@ def test_nesting_of_any_depth_is_taken_or_refused() -> None:
     for depth in (10, 100, 1000, 100_000):
         decoded_or_refused(body(tools="@").replace(b'"@"', b"[" * depth + b"]" * depth))
         decoded_or_refused(body(tools="@", n="x").replace(b'"@"', b"[" * depth + b"]" * depth))
-
-
-AT = Place(2, 1)
-
-
-@settings(deadline=None)
-@given(st.binary(min_size=1), st.booleans(), st.booleans(), st.sampled_from(["", "data:audio/wav;base64,", "data:,"]))
-def test_base64_is_taken_in_every_dress(sent: bytes, urlsafe: bool, padded: bool, before: str) -> None:
-    text = (urlsafe_b64encode if urlsafe else b64encode)(sent).decode()
-    text = text if padded else text.rstrip("=")
-    middle = len(text) // 2
-    assert chat.sound_bytes(Recording(AT, f"{before} {text[:middle]}\r\n\t{text[middle:]}\n")) == sent
-
-
-@pytest.mark.parametrize(
-    "data",
-    ["", "====", "A", "hello world!", "QUJD*", "QU=JD", "QUJDé", "data:audio/wav;base64,", "data:audio/wav", "\ud83d"],
-)
-def test_what_is_no_base64_is_told_so_by_its_place(data: str) -> None:
-    with pytest.raises(BadRequest) as error:
-        chat.sound_bytes(Recording(AT, data))
-    param = "messages[2].content[1].input_audio.data"
-    words = f"Invalid '{param}'. Expected base64-encoded audio bytes but got an invalid value."
-    assert (error.value.message, error.value.param, error.value.code) == (words, param, "invalid_value")
-
-
-def test_twenty_megabytes_of_anything_but_base64_are_refused_in_few_words() -> None:
-    request = chat.decode(body(user(sound("not base64! " * 1_700_000))))
-    (recording,) = chat.recordings(request)
-    with pytest.raises(BadRequest) as error:
-        chat.sound_bytes(recording)
-    assert len(error.value.message) < 200
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_any_text_is_sound_or_a_bad_request(data: str) -> None:
-    try:
-        sound = chat.sound_bytes(Recording(AT, data))
-    except BadRequest:
-        return
-    assert sound
 
 
 def test_a_reference_nobody_knows_is_told_with_the_odd_path_of_the_original() -> None:

@@ -19,6 +19,7 @@ from vivavoce.server.stored import Keeping
 from vivavoce.wire import chat, completion
 from vivavoce.wire.chunks import DONE, usage_event
 from vivavoce.wire.completion import Head
+from vivavoce.wire.encoded import sound_bytes
 from vivavoce.wire.ids import completion_id
 from vivavoce.wire.models import not_a_chat_model
 from vivavoce.wire.request import ChatRequest
@@ -124,6 +125,6 @@ class Answers:
         return chat.to_turn(self._request, heard, said)
 
     async def _listen(self, recording: chat.Recording) -> Speech:
-        data = await aside(len(recording.data), chat.sound_bytes, recording)
+        data = await aside(len(recording.data), sound_bytes, recording.data, recording.param)
         pcm = await self._service.sounds.decode(data)
         return Speech(pcm, seconds=pcm.seconds)

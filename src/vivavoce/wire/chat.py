@@ -1,7 +1,5 @@
 """A chat completion request, from bytes to a turn."""
 
-import binascii
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -42,7 +40,6 @@ from vivavoce.wire.request import (
 from vivavoce.wire.supported import SUPPORTED
 
 NO_LOGPROBS = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
-URLSAFE = str.maketrans("-_", "+/", " \t\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +116,6 @@ def references(request: ChatRequest) -> Iterator[tuple[int, str]]:
     for m, message in enumerate(request.messages):
         if isinstance(message, AssistantMessage) and message.audio is not None:
             yield m, message.audio.id
-
-
-def sound_bytes(recording: Recording) -> bytes:
-    """The bytes of a recording. White space, the URL-safe alphabet, missing padding and `data:` URLs are taken.
-
-    Raises:
-        BadRequest: it is not base64, or nothing.
-    """
-    data = recording.data
-    if data.startswith("data:"):
-        data = data.partition(",")[2]
-    text = data.translate(URLSAFE).rstrip("=")
-    try:
-        sound = b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        sound = b""
-    if not sound:
-        raise BadRequest(
-            f"Invalid '{recording.param}'. Expected base64-encoded audio bytes but got an invalid value.",
-            param=recording.param,
-            code="invalid_value",
-        )
-    return sound
 
 
 def not_found(message: int, answer: str) -> BadRequest:

@@ -1,7 +1,5 @@
 """Requests to transcribe or translate on the wire: form fields or JSON to one struct, and what is wrong with them."""
 
-import binascii
-from base64 import b64decode
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
@@ -10,6 +8,7 @@ from msgspec import Meta, Struct
 
 from vivavoce.core.engines import Hearing
 from vivavoce.core.errors import BadRequest
+from vivavoce.wire.encoded import sound_bytes
 from vivavoce.wire.invalid import explain, not_json
 from vivavoce.wire.languages import language_code
 
@@ -25,7 +24,6 @@ SUPPORTED = {
 LISTS = ("languages", "keywords", "include", "timestamp_granularities")
 VAD = "chunking_strategy"
 NO_SPEAKERS = "This server does not tell speakers apart. Use 'json' or 'verbose_json' instead."
-URLSAFE = str.maketrans("-_", "+/", " \t\r\n")
 
 
 class ServerVad(Struct, tag_field="type", tag="server_vad"):
@@ -115,7 +113,7 @@ def decode_json(body: bytes, *, strict: bool = False) -> tuple[TranscriptionRequ
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise not_json() from None
     fields = {name: document[name] for name in TranscriptionRequest.__struct_fields__ if name in document}
-    return _decode(fields, strict=strict), _sound_bytes(upload.input_audio.data)
+    return _decode(fields, strict=strict), sound_bytes(upload.input_audio.data, "input_audio.data")
 
 
 def hearing(request: TranscriptionRequest, *, translate: bool, strict: bool = False) -> Hearing:
@@ -185,17 +183,3 @@ def _check(request: TranscriptionRequest, *, strict: bool) -> None:
             f"response_format '{form}' is not compatible with model '{request.model}'. Use 'json' or 'text' instead."
         )
         raise BadRequest(words, param="response_format", code="unsupported_value")
-
-
-def _sound_bytes(data: str) -> bytes:
-    if data.startswith("data:"):
-        data = data.partition(",")[2]
-    text = data.translate(URLSAFE).rstrip("=")
-    try:
-        sound = b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        sound = b""
-    if not sound:
-        words = "Invalid 'input_audio.data'. Expected base64-encoded audio bytes but got an invalid value."
-        raise BadRequest(words, param="input_audio.data", code="invalid_value")
-    return sound
