@@ -4,7 +4,7 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TypeVar
 
@@ -137,6 +137,18 @@ def _ogg_page(body: bytes, sizes: list[int], number: int, granule: int, flags: i
     start = struct.pack("<4sBBqII", b"OggS", 0, flags, granule, 1, number)
     rest = bytes([len(sizes), *sizes]) + body
     return start + _ogg_crc(start + bytes(4) + rest) + rest
+
+
+def bombs() -> dict[str, Callable[[], bytes]]:
+    """Hours of silence in a few megabytes."""
+    return {
+        "opus": lambda: silent_opus(18, honest=True),
+        "lying opus": lambda: silent_opus(18, honest=False),
+        "mp3": lambda: silent_mp3(7),
+        "flac": lambda: silent_flac(2_000),
+        "wide flac": lambda: silent_flac(2_000, rate=384_000, channels=8),
+        "told flac": lambda: silent_flac(10, told_samples=24_000 * 3600 * 48),
+    }
 
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))

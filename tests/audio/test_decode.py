@@ -104,6 +104,12 @@ def test_nan_is_silence_and_infinity_is_loud() -> None:
     assert (heard[100], heard[200], heard[300], np.count_nonzero(heard)) == (0, 32_767, -32_768, 2)
 
 
+@pytest.mark.parametrize("level", [1.0, -1.0, 1e30, -1e30])
+def test_a_constant_stays_one_and_what_is_too_loud_is_cut_off(level: float) -> None:
+    heard = np.frombuffer(hear(float_wav(np.full(24_000, level)), 16_000).data, "<i2")[1_000:-1_000].astype(int)
+    assert np.abs(heard - (32_767 if level > 0 else -32_768)).max() <= 1
+
+
 def test_rate_zero_keeps_that_of_the_file() -> None:
     assert hear(written("flac", "flac", tone(1, 44_100)), 0) == tone(1, 44_100)
 

@@ -1,40 +1,20 @@
 """The media engine as a child process runs it: within its bounds, whatever it is given."""
 
 import json
-import multiprocessing
 import resource
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.audio.making import last, silent_flac, silent_mp3, silent_opus, tone
+from tests.audio.making import bombs, last, tone
+from tests.support.apart import in_child, peak_mb
 from vivavoce.audio.limits import Limits
 from vivavoce.audio.media import Media
 from vivavoce.core.errors import PublicError
 
 LIMITS = Limits(seconds=600, decoded_bytes=600 * 48_000 * 2 * 4)
-BOMBS = ("opus", "lying opus", "flac", "wide flac", "told flac", "mp3")
-
-
-def bomb(name: str) -> bytes:
-    """Make hours of silence in a few megabytes."""
-    match name:
-        case "opus":
-            return silent_opus(18, honest=True)
-        case "lying opus":
-            return silent_opus(18, honest=False)
-        case "flac":
-            return silent_flac(2_000)
-        case "wide flac":
-            return silent_flac(2_000, rate=384_000, channels=8)
-        case "told flac":
-            return silent_flac(10, told_samples=24_000 * 3600 * 48)
-        case _:
-            return silent_mp3(7)
 
 
 def test_it_says_what_it_is() -> None:
@@ -59,8 +39,8 @@ def defuse(pipe: Connection) -> None:
     media = Media(Media.Options())
     before = peak_mb()
     told: dict[str, tuple[str | None, float, float]] = {}
-    for name in BOMBS:
-        data, code = bomb(name), None
+    for name, make in bombs().items():
+        data, code = make(), None
         started = time.process_time()
         try:
             last(media.decode(data, LIMITS, 16_000))
@@ -82,28 +62,9 @@ def exhaust(pipe: Connection) -> None:
         pipe.send(f"refused, core {resource.getrlimit(resource.RLIMIT_CORE)}")
 
 
-def peak_mb() -> float:
-    """The most memory this process has had; what `getrusage` tells begins with the parent's."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def in_child(job: Callable[[Connection], None]) -> str:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    child = context.Process(target=job, args=(theirs,))
-    child.start()
-    theirs.close()
-    try:
-        return ours.recv()
-    finally:
-        child.join()
-        ours.close()
-
-
 def test_bombs_stop_at_the_limits_at_little_cost() -> None:
     told = json.loads(in_child(defuse))
-    assert {name: code for name, (code, _, _) in told.items()} == dict.fromkeys(BOMBS, "audio_too_long")
+    assert {name: code for name, (code, _, _) in told.items()} == dict.fromkeys(bombs(), "audio_too_long")
     assert max(cpu_s for _, cpu_s, _ in told.values()) < 2
     assert max(grown_mb for _, _, grown_mb in told.values()) < 300
 

@@ -11,6 +11,9 @@ from vivavoce.audio.memory import confine
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card
 
+AT_ONCE = 3
+"""Calls side by side: a long recording does not hold up the short ones behind it."""
+
 
 class Media:
     """A local engine (see `engines.local`) without a role among models."""
@@ -26,7 +29,7 @@ class Media:
 
     def card(self) -> Card:
         """Say what it is."""
-        return Card(name="PyAV", roles=())
+        return Card(name="PyAV", roles=(), parallel=AT_ONCE)
 
     def decode(self, data: bytes, limits: Limits, rate: int) -> Iterator[Pcm | None]:
         """Decode any sound file to mono samples at `rate` Hz (0: its own); see `audio.decode.decode`."""

@@ -81,10 +81,16 @@ def to_mono(block: NDArray[Any]) -> NDArray[np.int16]:
     """Mix the rows of `block` (channels x samples, any sample type) into one row, the mean; NaN becomes silence."""
     if block.dtype == np.int16 and len(block) == 1:
         return block[0].astype("<i2")
-    if block.dtype == np.uint8:
-        level = (block.astype(np.float32) - 128) / 128
-    elif block.dtype.kind == "i":
-        level = block.astype(np.float32) / -float(np.iinfo(block.dtype).min)
-    else:
-        level = np.nan_to_num(block, nan=0.0).clip(-1, 1)
-    return np.rint(level.mean(axis=0) * 32768).clip(-32768, 32767).astype("<i2")
+    total = np.zeros(block.shape[1], np.result_type(block.dtype, np.float32))
+    for row in block:  # one by one: numpy's own mean is ten times slower where the channels of a sample lie together
+        total += _level(row)
+    return np.rint(total * (32768 / len(block))).clip(-32768, 32767).astype("<i2")
+
+
+def _level(row: NDArray[Any]) -> NDArray[Any]:
+    """Samples of any type as numbers from -1 to 1."""
+    if row.dtype == np.uint8:
+        return (row.astype(np.float32) - 128) / 128
+    if row.dtype.kind == "i":
+        return row / np.float32(-float(np.iinfo(row.dtype).min))
+    return np.nan_to_num(row, nan=0.0).clip(-1, 1)

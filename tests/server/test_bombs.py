@@ -1,0 +1,107 @@
+"""Strangers' sounds through the whole server: the media process stays within its bounds, and everyone is answered."""
+
+import asyncio
+import os
+import struct
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.audio.making import bombs, chunk, riff, silent_flac, tone, wav, written
+from tests.support.apart import peak_mb
+from tests.support.serving import Served, Serving
+from vivavoce.audio.wav import write_wav
+from vivavoce.engines.pool import Pool
+from vivavoce.engines.pooled import Pooled
+from vivavoce.main import MEDIA
+from vivavoce.server.sound import Sounds
+
+TICKS = os.sysconf("SC_CLK_TCK")
+SOUND = tone(0.5)
+SAMPLES = np.frombuffer(SOUND.data, "<i2")
+TAG = b"ID3\x03\0\0" + bytes(10_000_000 >> shift & 127 for shift in (21, 14, 7, 0)) + bytes(10_000_000)
+
+
+@pytest.fixture
+async def media() -> AsyncIterator[Pool]:
+    pool = Pool(MEDIA, wait_s=30)
+    await pool.start()
+    yield pool
+    await pool.stop()
+
+
+@pytest.fixture
+async def served(serving: Serving, media: Pool) -> Served:
+    return await serving(sounds=Sounds(Pooled(media)))
+
+
+async def hear(served: Served, sound: bytes, form: str = "wav") -> tuple[int, str | None]:
+    """Ask about a recording: the status, and the error's code."""
+    part = {"type": "input_audio", "input_audio": {"data": b64encode(sound).decode(), "format": form}}
+    response = await served.http.post(
+        "/v1/chat/completions",
+        json={"model": "gpt-4o-mini-audio-preview", "messages": [{"role": "user", "content": [part]}]},
+        timeout=60,
+    )
+    body: dict[str, Any] = response.json()
+    return response.status_code, body["error"]["code"] if "error" in body else None
+
+
+def cpu_s(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / TICKS
+
+
+@pytest.mark.parametrize("names", [("opus", "lying opus", "mp3"), ("flac", "wide flac", "told flac")])
+async def test_three_bombs_at_once_stop_at_the_limits_and_others_are_heard(
+    served: Served, media: Pool, names: tuple[str, ...]
+) -> None:
+    made = [bombs()[name]() for name in names]
+    good = written("flac", "flac", SOUND)
+    assert await hear(served, good) == (200, None)
+    (pid,) = media.pids
+    cpu_before, memory_before = cpu_s(pid), peak_mb(pid)
+    answers = await asyncio.gather(*(hear(served, bomb) for bomb in made), hear(served, good))
+    assert answers == [(400, "audio_too_long")] * 3 + [(200, None)]
+    assert media.pids == [pid]
+    assert cpu_s(pid) - cpu_before < 3 * 2
+    assert peak_mb(pid) - memory_before < 300
+
+
+HEARD = (200, None)
+UNHEARD = (400, "unsupported_format")
+TOO_SHORT = (400, "audio_too_short")
+STEREO = struct.pack("<HHIIHH", 1, 2, 24_000, 96_000, 4, 16)
+
+
+CASES: dict[str, tuple[bytes, tuple[int, str | None]]] = {
+    "flac at 655350 Hz": (silent_flac(2, rate=655_350, channels=8), UNHEARD),
+    "wav of 65535 channels": (wav(SOUND.data, channels=65_535), UNHEARD),
+    "wav at 100 MHz": (wav(SOUND.data, rate=100_000_000), UNHEARD),
+    "wav without samples": (wav(b""), TOO_SHORT),
+    "stereo wav without samples": (wav(b"", channels=2), TOO_SHORT),
+    "half a header": (write_wav(SOUND)[:20], UNHEARD),
+    "wav cut short": (write_wav(SOUND)[:-7001], HEARD),
+    "4 GB wav": (riff(chunk(b"fmt ", STEREO), chunk(b"data", SOUND.data, 0xFFFFFFFF), size=0xFFFFFFFF), HEARD),
+    "8 bits": (wav((SAMPLES // 256 + 128).astype("u1").tobytes(), bits=8), HEARD),
+    "24 bits": (wav(b"".join(b"\0" + s.tobytes() for s in SAMPLES), bits=24), HEARD),
+    "32 bits": (wav((SAMPLES.astype("<i4") << 16).tobytes(), bits=32), HEARD),
+    "float": (wav((SAMPLES / 32_768).astype("<f4").tobytes(), tag=3, bits=32), HEARD),
+    "no numbers": (wav(np.full(9_000, np.nan, "<f4").tobytes(), tag=3, bits=32), HEARD),
+    "infinite": (wav(np.full(9_000, np.inf, "<f4").tobytes(), tag=3, bits=32), HEARD),
+    "mu-law": (written("wav", "pcm_mulaw", SOUND), HEARD),
+    "adpcm": (written("wav", "adpcm_ms", SOUND), HEARD),
+    "mp3 behind 10 MB of tag": (TAG + written("mp3", "libmp3lame", SOUND), HEARD),
+}
+
+
+async def test_forged_and_odd_sounds_are_heard_or_refused_whatever_they_are_called(served: Served, media: Pool) -> None:
+    pids = media.pids
+    for name, (sound, answer) in CASES.items():
+        for form in ("wav", "mp3", "ogg"):
+            assert await hear(served, sound, form) == answer, name
+    assert media.pids == pids
