@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
-import signal
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from typing import Any
 import msgspec
 
 from vivavoce.core.engines import Card
+from vivavoce.core.processes import kill
 from vivavoce.engines.frames import Broken, read_frame_from
 
 STOP_S = 2.0
@@ -87,7 +86,7 @@ class Child:
     def kill(self) -> None:
         """End it at once."""
         self.lost = True
-        _kill(self._process)
+        kill(self._process)
 
     async def stop(self) -> None:
         """End it and clean up after it."""
@@ -118,15 +117,8 @@ async def _end(process: asyncio.subprocess.Process, folder: Path) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await process.wait()
-        _kill(process)
+        kill(process)
         await process.wait()
     finally:
-        _kill(process)
+        kill(process)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """Kill it, if it runs. `Process.kill` would first look whether it does, and take its status from asyncio."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
