@@ -50,6 +50,8 @@ class LimitsConfig(Struct, forbid_unknown_fields=True):
 
     body_mb: Annotated[float, Meta(gt=0)] = 48
     audio_seconds: Annotated[float, Meta(gt=0)] = 600
+    pdf_pages: Annotated[int, Meta(ge=1)] = 100
+    pdf_mb: Annotated[float, Meta(gt=0)] = 32
     wait_ms: Annotated[float, Meta(ge=0)] = 2000
 
 

@@ -14,6 +14,7 @@ from vivavoce.config import Config, ConfigError, data_folder
 from vivavoce.core.errors import PublicError
 from vivavoce.core.models import Model
 from vivavoce.core.tasks import together
+from vivavoce.documents.reading import Documents
 from vivavoce.engines.child import Spec
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
@@ -122,6 +123,7 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
                 tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
             ),
             ready=lambda: not silent and running.ready(),
+            documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             strict=config.server.strict,
             aiml=config.server.aiml,

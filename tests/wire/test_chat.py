@@ -289,11 +289,26 @@ BAD: dict[str, tuple[bytes, str, str | None, str | None]] = {
         "messages[7].content",
         "invalid_value",
     ),
-    "file": (
-        body(user({"type": "file", "file": {}})),
-        "This model does not support file content.",
-        "messages[0].content",
-        "invalid_value",
+    "file of nothing": (
+        body(user({"type": "file", "file": {"filename": "a.pdf"}})),
+        "Missing required parameter: 'messages[0].content[0].file.file_data'.",
+        "messages[0].content[0].file.file_data",
+        "missing_required_parameter",
+    ),
+    "file that was sent before": (
+        body(HELLO, user({"type": "text", "text": "?"}, {"type": "file", "file": {"file_id": "file-1"}})),
+        (
+            "Unsupported parameter: 'messages[1].content[1].file.file_id'. This server keeps no files: send the PDF "
+            "in 'file_data'."
+        ),
+        "messages[1].content[1].file.file_id",
+        "unsupported_parameter",
+    ),
+    "file that is none": (
+        body(user({"type": "file"})),
+        "Missing required parameter: 'messages[0].content[0].file'.",
+        "messages[0].content[0].file",
+        "missing_required_parameter",
     ),
     "assistant without anything": (
         body({"role": "assistant", "tool_calls": []}),

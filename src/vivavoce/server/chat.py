@@ -10,13 +10,14 @@ from vivavoce.core.engines import Responder
 from vivavoce.core.errors import unknown_voice
 from vivavoce.core.models import Model
 from vivavoce.core.tasks import together
-from vivavoce.core.turn import Speech, Turn, Usage
+from vivavoce.core.turn import Speech, Text, Turn, Usage
+from vivavoce.documents.reading import Document
 from vivavoce.server.answer import PROJECT, Answer
 from vivavoce.server.aside import aside
 from vivavoce.server.connection import ClientGone, Outlet, read_body, send_in_time, while_connected
 from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping
-from vivavoce.wire import chat, completion
+from vivavoce.wire import chat, completion, files
 from vivavoce.wire.chunks import DONE, usage_event
 from vivavoce.wire.completion import Head
 from vivavoce.wire.encoded import sound_bytes
@@ -116,15 +117,21 @@ class Answers:
     async def _turn(self) -> Turn:
         # One after another: side by side they would wait for one another in the media process's line.
         heard = {recording.place: await self._listen(recording) for recording in chat.recordings(self._request)}
+        words = await self._read(list(files.files(self._request)))
         said: dict[int, Speech] = {}
         for index, answer_id in chat.references(self._request):
             found = await self._service.answers.find(answer_id, PROJECT)
             if found is None:
                 raise chat.not_found(index, answer_id)
             said[index] = found
-        return chat.to_turn(self._request, heard, said)
+        return chat.to_turn(self._request, {**heard, **words}, said)
 
     async def _listen(self, recording: chat.Recording) -> Speech:
         data = await aside(len(recording.data), sound_bytes, recording.data, recording.param)
         pcm = await self._service.sounds.decode(data)
         return Speech(pcm, seconds=pcm.seconds)
+
+    async def _read(self, sent: list[files.File]) -> dict[chat.Place, Text]:
+        read = [Document(await aside(len(file.data), files.pdf_bytes, file), file.param) for file in sent]
+        words = await self._service.documents.read(read)
+        return {file.place: files.read_out(file, text) for file, text in zip(sent, words, strict=True)}

@@ -1,9 +1,10 @@
 """What the routes work with: put together once, in `main`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vivavoce.core.models import Model
+from vivavoce.documents.reading import Documents
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
@@ -33,6 +34,7 @@ class Service:
     completions: Completions
     access: Access
     ready: Callable[[], bool]
+    documents: Documents = field(default_factory=Documents)
     body_bytes: int = 48 * 1024 * 1024
     strict: bool = False
     aiml: bool = False

@@ -126,19 +126,19 @@ def not_found(message: int, answer: str) -> BadRequest:
     )
 
 
-def to_turn(request: ChatRequest, heard: Mapping[Place, Speech], said: Mapping[int, Speech]) -> Turn:
+def to_turn(request: ChatRequest, taken: Mapping[Place, Speech | Text], said: Mapping[int, Speech]) -> Turn:
     """The turn a request asks for.
 
     Args:
         request: as decoded.
-        heard: the sound of each recording.
+        taken: the sound of each recording, and the text of each file.
         said: the earlier spoken answer that each message names.
 
     Raises:
         BadRequest: a schema is too deep.
     """
     messages = tuple(
-        Message(_role(message), tuple(_parts(m, message, heard, said))) for m, message in enumerate(request.messages)
+        Message(_role(message), tuple(_parts(m, message, taken, said))) for m, message in enumerate(request.messages)
     )
     stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
     sampling = Sampling(
@@ -208,7 +208,7 @@ def _role(message: RequestMessage) -> Role:
 
 
 def _parts(
-    index: int, message: RequestMessage, heard: Mapping[Place, Speech], said: Mapping[int, Speech]
+    index: int, message: RequestMessage, taken: Mapping[Place, Speech | Text], said: Mapping[int, Speech]
 ) -> Iterator[Part]:
     if isinstance(message, ToolMessage):
         yield ToolResult(message.tool_call_id, "".join(part.text for part in _texts(message.content)))
@@ -220,7 +220,7 @@ def _parts(
         yield Text(message.content)
     else:
         for p, part in enumerate(message.content):
-            yield Text(part.text) if isinstance(part, TextPart) else heard[Place(index, p)]
+            yield Text(part.text) if isinstance(part, TextPart) else taken[Place(index, p)]
 
 
 def _answered(index: int, message: AssistantMessage, said: Mapping[int, Speech]) -> Iterator[Part]:

@@ -7,6 +7,7 @@ from itertools import islice
 from vivavoce.core.errors import BadRequest
 from vivavoce.wire.request import (
     AssistantMessage,
+    FileBody,
     FilePart,
     ImagePart,
     RequestMessage,
@@ -33,11 +34,21 @@ def check(messages: Sequence[RequestMessage]) -> None:
 
 
 def _check_parts(index: int, message: UserMessage) -> None:
-    for part in () if isinstance(message.content, str) else message.content:
-        if isinstance(part, ImagePart | FilePart):
-            kind = "image_url" if isinstance(part, ImagePart) else "file"
-            words = f"This model does not support {kind} content."
+    for place, part in enumerate(() if isinstance(message.content, str) else message.content):
+        if isinstance(part, ImagePart):
+            words = "This model does not support image_url content."
             raise BadRequest(words, param=f"messages[{index}].content", code="invalid_value")
+        if isinstance(part, FilePart):
+            _check_file(f"messages[{index}].content[{place}].file", part.file)
+
+
+def _check_file(path: str, file: FileBody) -> None:
+    if file.file_id is not None:
+        words = f"Unsupported parameter: '{path}.file_id'. This server keeps no files: send the PDF in 'file_data'."
+        raise BadRequest(words, param=f"{path}.file_id", code="unsupported_parameter")
+    if file.file_data is None:
+        param = f"{path}.file_data"
+        raise BadRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
 
 
 def _check_assistant(index: int, message: AssistantMessage) -> None:

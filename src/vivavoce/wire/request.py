@@ -65,10 +65,20 @@ class ImagePart(Struct, tag_field="type", tag="image_url"):
     image_url: Any = None
 
 
-class FilePart(Struct, tag_field="type", tag="file"):
-    """A file: known, and refused."""
+class FileBody(Struct):
+    """A PDF."""
 
-    file: Any = None
+    filename: str | None = None
+    file_data: str | None = None
+    """Base64, or a `data:` URL."""
+    file_id: str | None = None
+    """Of a file that was sent before: known, and refused."""
+
+
+class FilePart(Struct, tag_field="type", tag="file"):
+    """A file whose words are to be read."""
+
+    file: FileBody
 
 
 UserPart: TypeAlias = TextPart | AudioPart | ImagePart | FilePart
