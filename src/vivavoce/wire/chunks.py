@@ -5,7 +5,7 @@ a multiple of 6 bytes, then why it ended, then `expires_at` alone, then usage, t
 """
 
 from base64 import b64encode
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -40,14 +40,14 @@ class CallDelta(Struct, omit_defaults=True):
 
     index: int
     id: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
+    type: Literal["function"] | UnsetType = UNSET
     function: FunctionDelta | UnsetType = UNSET
 
 
 class DeltaBody(Struct, omit_defaults=True):
     """What a chunk adds."""
 
-    role: str | UnsetType = UNSET
+    role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType | None = UNSET
     tool_calls: list[CallDelta] | UnsetType = UNSET
     function_call: FunctionDelta | UnsetType = UNSET
@@ -68,10 +68,10 @@ class Chunk(Struct):
     """One event of a stream."""
 
     id: str
-    object: str
+    object: Literal["chat.completion.chunk"]
     created: int
     model: str
-    service_tier: str
+    service_tier: Literal["default"]
     system_fingerprint: str
     choices: list[ChunkChoice]
     usage: UsageBody | UnsetType | None = UNSET

@@ -63,14 +63,14 @@ class CallBody(Struct):
     """A tool call."""
 
     id: str
-    type: str
+    type: Literal["function"]
     function: CalledFunction
 
 
 class AnswerMessage(Struct):
     """The answer: `content` where it is written, `audio` where it is spoken, calls where it calls."""
 
-    role: str
+    role: Literal["assistant"]
     content: str | None
     tool_calls: list[CallBody] | UnsetType = UNSET
     function_call: CalledFunction | UnsetType = UNSET
@@ -92,12 +92,12 @@ class Completion(Struct):
     """The body of a chat completion."""
 
     id: str
-    object: str
+    object: Literal["chat.completion"]
     created: int
     model: str
     choices: list[Choice]
     usage: UsageBody
-    service_tier: str
+    service_tier: Literal["default"]
     system_fingerprint: str
     metadata: dict[str, str] | UnsetType = UNSET
 

@@ -1,6 +1,7 @@
 """The model list, and its errors."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
@@ -11,7 +12,7 @@ class ModelBody(msgspec.Struct):
     """One model."""
 
     id: str
-    object: str
+    object: Literal["model"]
     created: int
     """Unix seconds."""
     owned_by: str
@@ -21,7 +22,7 @@ class ModelBody(msgspec.Struct):
 class ModelList(msgspec.Struct):
     """All models."""
 
-    object: str
+    object: Literal["list"]
     data: list[ModelBody]
 
 

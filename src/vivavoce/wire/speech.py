@@ -65,18 +65,16 @@ class SpeechUsage(Struct):
     total_tokens: int
 
 
-class SpeechDelta(Struct):
+class SpeechDelta(Struct, tag_field="type", tag="speech.audio.delta"):
     """The next sound."""
 
-    type: str
     audio: str
     """Base64."""
 
 
-class SpeechDone(Struct):
+class SpeechDone(Struct, tag_field="type", tag="speech.audio.done"):
     """The end of the sound."""
 
-    type: str
     usage: SpeechUsage
 
 
@@ -102,13 +100,13 @@ def decode(body: bytes, *, strict: bool = False) -> SpeechRequest:
 
 def audio_delta(sound: bytes) -> bytes:
     """The event of the next bytes of sound."""
-    return _event(SpeechDelta("speech.audio.delta", b64encode(sound).decode()))
+    return _event(SpeechDelta(b64encode(sound).decode()))
 
 
 def audio_done(input_tokens: int, output_tokens: int) -> bytes:
     """The event of the sound's end; `DONE` follows it."""
     usage = SpeechUsage(input_tokens, output_tokens, input_tokens + output_tokens)
-    return _event(SpeechDone("speech.audio.done", usage))
+    return _event(SpeechDone(usage))
 
 
 def _event(event: Struct) -> bytes:

@@ -3,6 +3,7 @@
 import math
 import zlib
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -30,10 +31,9 @@ class InputTokens(Struct):
     audio_tokens: int
 
 
-class TokenUsage(Struct):
+class TokenUsage(Struct, tag_field="type", tag="tokens"):
     """Usage in tokens."""
 
-    type: str
     total_tokens: int
     input_tokens: int
     input_token_details: InputTokens
@@ -74,7 +74,7 @@ class TimedWord(Struct):
 class LongAnswer(Struct):
     """`verbose_json`."""
 
-    task: str
+    task: Literal["transcribe", "translate"]
     language: str
     duration: float
     text: str
@@ -83,18 +83,16 @@ class LongAnswer(Struct):
     usage: DurationUsage | UnsetType = UNSET
 
 
-class TextDelta(Struct):
+class TextDelta(Struct, tag_field="type", tag="transcript.text.delta"):
     """The next words."""
 
-    type: str
     delta: str
     logprobs: list[Logprob] | UnsetType = UNSET
 
 
-class TextDone(Struct):
+class TextDone(Struct, tag_field="type", tag="transcript.text.done"):
     """All words, once there are no more."""
 
-    type: str
     text: str
     logprobs: list[Logprob] | UnsetType
     usage: TokenUsage | DurationUsage
@@ -123,11 +121,11 @@ class Answer:
         if not text:
             return b""
         delta = space_before(text, first=first) + text
-        return _event(TextDelta("transcript.text.delta", delta, self._logprobs([transcript], first=first)))
+        return _event(TextDelta(delta, self._logprobs([transcript], first=first)))
 
     def done(self) -> bytes:
         """The last event; `DONE` follows it."""
-        return _event(TextDone("transcript.text.done", self.text, self._logprobs(self._heard), self._usage()))
+        return _event(TextDone(self.text, self._logprobs(self._heard), self._usage()))
 
     def body(self) -> tuple[bytes, str]:
         """The whole answer, and its content type."""
@@ -184,10 +182,10 @@ class Answer:
         audio = int(self._seconds * HEARD_TOKENS_A_SECOND + ROUNDING_SLACK)
         text = text_tokens(self._request.prompt or "")
         said = text_tokens(self.text) + EDGE_TOKENS
-        return TokenUsage("tokens", text + audio + said, text + audio, InputTokens(text, audio), said)
+        return TokenUsage(text + audio + said, text + audio, InputTokens(text, audio), said)
 
     def _duration(self) -> DurationUsage:
-        return DurationUsage("duration", math.ceil(self._seconds - ROUNDING_SLACK))
+        return DurationUsage(math.ceil(self._seconds - ROUNDING_SLACK))
 
     def _logprobs(self, heard: Sequence[Transcript], *, first: bool = True) -> list[Logprob] | UnsetType:
         found = logprobs(heard, first=first) if self._request.logprobs else None

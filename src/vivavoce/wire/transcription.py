@@ -77,17 +77,26 @@ class TranscriptionRequest(Struct):
         return not self.model.startswith("whisper")
 
 
-class InputAudio(Struct):
+class FormUpload(TranscriptionRequest, kw_only=True):
+    """The form: the fields, and the recording as a file."""
+
+    file: Annotated[Any, Meta(extra_json_schema={"type": "string", "contentMediaType": "application/octet-stream"})]
+
+
+class UploadedAudio(Struct):
     """A recording in JSON."""
 
     data: str
     """Base64, or a `data:` URL."""
 
 
-class JsonUpload(Struct):
-    """The form in JSON, as some clients can be set to send it; its fields stand beside the recording."""
+class JsonUpload(TranscriptionRequest, kw_only=True):
+    """The form in JSON, as some clients can be set to send it."""
 
-    input_audio: InputAudio
+    input_audio: UploadedAudio
+
+
+JSON_DECODER = msgspec.json.Decoder(JsonUpload)
 
 
 def decode_form(fields: Sequence[tuple[str, str]], *, strict: bool = False) -> TranscriptionRequest:
@@ -96,7 +105,13 @@ def decode_form(fields: Sequence[tuple[str, str]], *, strict: bool = False) -> T
     Raises:
         BadRequest: they do not make a request; with `strict` also one that the original would have refused.
     """
-    return _decode(_as_object(fields), strict=strict)
+    found = _as_object(fields)
+    try:
+        request = msgspec.convert(found, TranscriptionRequest, strict=False)
+    except msgspec.ValidationError as error:
+        raise explain(error, msgspec.json.encode(found), SUPPORTED) from None
+    _check(request, strict=strict)
+    return request
 
 
 def decode_json(body: bytes, *, strict: bool = False) -> tuple[TranscriptionRequest, bytes]:
@@ -106,14 +121,13 @@ def decode_json(body: bytes, *, strict: bool = False) -> tuple[TranscriptionRequ
         BadRequest: as `decode_form`; or it is not JSON, or has no recording.
     """
     try:
-        document = msgspec.json.decode(body)
-        upload = msgspec.convert(document, JsonUpload)
+        request = JSON_DECODER.decode(body)
     except msgspec.ValidationError as error:
         raise explain(error, body, SUPPORTED) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise not_json() from None
-    fields = {name: document[name] for name in TranscriptionRequest.__struct_fields__ if name in document}
-    return _decode(fields, strict=strict), sound_bytes(upload.input_audio.data, "input_audio.data")
+    _check(request, strict=strict)
+    return request, sound_bytes(request.input_audio.data, "input_audio.data")
 
 
 def hearing(request: TranscriptionRequest, *, translate: bool, strict: bool = False) -> Hearing:
@@ -159,15 +173,6 @@ def _strategy(before: Any, key: str, value: str) -> Any:
         except (msgspec.DecodeError, RecursionError):
             return value
     return value or None
-
-
-def _decode(found: dict[str, Any], *, strict: bool) -> TranscriptionRequest:
-    try:
-        request = msgspec.convert(found, TranscriptionRequest, strict=False)
-    except msgspec.ValidationError as error:
-        raise explain(error, msgspec.json.encode(found), SUPPORTED) from None
-    _check(request, strict=strict)
-    return request
 
 
 def _check(request: TranscriptionRequest, *, strict: bool) -> None:

@@ -8,10 +8,9 @@ from vivavoce.wire.errors import Call, ErrorBody, encoded, shown
 FILE_KINDS = ["flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm"]
 
 
-class DurationUsage(Struct):
+class DurationUsage(Struct, tag_field="type", tag="duration"):
     """Seconds of sound, rounded up."""
 
-    type: str
     seconds: int
 
 
@@ -74,4 +73,4 @@ def cannot_translate() -> BadRequest:
 
 def failed(error: PublicError, call: Call | None = None) -> bytes:
     """The JSON of an error, with the usage beside it."""
-    return encoded(FailedTranscription(shown(error), DurationUsage("duration", 0)), error, call)
+    return encoded(FailedTranscription(shown(error), DurationUsage(0)), error, call)
