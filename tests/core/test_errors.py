@@ -12,7 +12,7 @@ from vivavoce.core.errors import (
     unknown_voice,
 )
 
-GIVEN = ["BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooLarge", "TryLater"]
+GIVEN = ["BadRequest", "Unauthorized", "Forbidden", "NotFound", "MethodNotAllowed", "TooLarge", "TryLater"]
 
 
 @pytest.mark.parametrize("line", [line for line in (errors.__doc__ or "").splitlines() if "──" in line])

@@ -86,6 +86,17 @@ async def test_unknown_paths_and_methods_are_told_in_the_originals_words(serving
     assert response.json()["error"]["code"] == "method_not_supported"
 
 
+async def test_a_wrong_method_is_told_the_right_ones(serving: Serving) -> None:
+    served = await serving()
+    for path, allowed in (
+        ("/v1/chat/completions", "GET, HEAD, POST"),
+        ("/models", "GET, HEAD"),
+        (f"/models/{MODEL}", "GET, HEAD"),
+    ):
+        answer = await served.http.delete(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 async def test_every_path_is_there_without_its_prefix_too(serving: Serving) -> None:
     served = await serving()
     for prefix in ("", "/v1"):

@@ -6,6 +6,7 @@
     ├── Unauthorized                401     invalid_request_error   (given)
     ├── Forbidden                   403     invalid_request_error   (none)
     ├── NotFound                    404     invalid_request_error   (given)
+    ├── MethodNotAllowed            405     invalid_request_error   method_not_supported    with Allow
     ├── TooLarge                    413     invalid_request_error   (given)
     ├── EngineFailed                500     server_error            (none)
     ├── TryLater                    503     server_error            (given)     with Retry-After
@@ -72,6 +73,18 @@ class NotFound(PublicError):
 
     status = 404
     kind = "invalid_request_error"
+
+
+class MethodNotAllowed(PublicError):
+    """The path is there; the method is not."""
+
+    status = 405
+    kind = "invalid_request_error"
+
+    def __init__(self, message: str, allowed: Sequence[str] = ()) -> None:
+        """`allowed`: the methods that are there."""
+        super().__init__(message, code="method_not_supported")
+        self.allowed = allowed
 
 
 class TooLarge(PublicError):

@@ -8,9 +8,18 @@ import time
 import uuid
 
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vivavoce.core.errors import Forbidden, NotFound, Overloaded, PublicError, Unauthorized, trail
+from vivavoce.core.errors import (
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    PublicError,
+    Unauthorized,
+    trail,
+)
 from vivavoce.server.aiml import call_of
 from vivavoce.server.connection import ClientGone, send_in_time
 from vivavoce.server.service import Access
@@ -39,13 +48,6 @@ class UnsupportedMedia(PublicError):
     """The body is of a kind no client of this API sends."""
 
     status = 415
-    kind = "invalid_request_error"
-
-
-class MethodNotAllowed(PublicError):
-    """The path is there; the method is not."""
-
-    status = 405
     kind = "invalid_request_error"
 
 
@@ -187,13 +189,19 @@ def _unknown(scope: Scope, status: int) -> PublicError:
         return MethodNotAllowed(
             f"Not allowed to {scope['method']} on {scope['path'][:128]}. (HINT: Perhaps you meant to use a different "
             "HTTP method?)",
-            code="method_not_supported",
+            _methods(scope),
         )
     return NotFound(
         f"Unknown request URL: {where}. Please check the URL for typos, or see the docs at "
         "https://platform.openai.com/docs/api-reference/.",
         code="unknown_url",
     )
+
+
+def _methods(scope: Scope) -> list[str]:
+    """What the path does take, of all its routes."""
+    here: list[Route] = [route for route in scope["router"].routes if route.path_regex.match(scope["path"])]
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 def _masked(key: str) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from vivavoce.core.errors import PublicError, TryLater
+from vivavoce.core.errors import MethodNotAllowed, PublicError, TryLater
 
 
 class ErrorBody(msgspec.Struct):
@@ -72,6 +72,8 @@ def headers(error: PublicError) -> dict[str, str]:
     """Headers that belong to an error."""
     if isinstance(error, TryLater):
         return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+    if isinstance(error, MethodNotAllowed):
+        return {"allow": ", ".join(error.allowed)}
     return {}
 
 
