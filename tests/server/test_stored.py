@@ -299,6 +299,7 @@ async def test_deleting_while_paging_finds_all(serving: Serving) -> None:
         ("limit=101", "limit", "integer_above_max_value"),
         ("limit=many", "limit", "invalid_type"),
         ("order=random", "order", "invalid_value"),
+        ("order=null", "order", "invalid_value"),
         ("after=chatcmpl-nothing", "after", "invalid_value"),
         ("after=%00%ff", "after", "invalid_value"),
     ],

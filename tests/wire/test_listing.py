@@ -26,12 +26,12 @@ def refused(text: str) -> tuple[str, str | None, str | None]:
 
 def test_without_a_query_it_is_the_first_twenty() -> None:
     found = asked("")
-    assert (found.most, found.newest_first, found.after, found.model, found.metadata) == (20, False, None, None, None)
+    assert (found.limit, found.newest_first, found.after, found.model, found.metadata) == (20, False, None, None, None)
 
 
 def test_every_field_is_read() -> None:
     found = asked("model=m&metadata%5Ba%5D=1&metadata[b[c]]=&after=chatcmpl-1&limit=100&order=desc")
-    assert (found.most, found.newest_first, found.after, found.model) == (100, True, "chatcmpl-1", "m")
+    assert (found.limit, found.newest_first, found.after, found.model) == (100, True, "chatcmpl-1", "m")
     assert found.metadata == {"a": "1", "b[c]": ""}
 
 
@@ -93,7 +93,7 @@ def test_whatever_stands_in_a_url_is_read_or_refused(pairs: list[tuple[str, str]
     except BadRequest as error:
         assert error.param  # noqa: PT017 - most raise nothing
     else:
-        assert 1 <= found.most <= 100
+        assert 1 <= found.limit <= 100
 
 
 def test_metadata_are_no_matter_where_there_are_none() -> None:

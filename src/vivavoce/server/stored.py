@@ -56,7 +56,7 @@ class StoredCompletions:
     async def list(self, request: Request) -> Response:
         """Part of all completions, spoken ones without their sound."""
         asked = listing.query(request.query_params.multi_items(), listing.CompletionsQuery)
-        wanted = Wanted(asked.most, asked.newest_first, asked.after, asked.model, asked.metadata)
+        wanted = Wanted(asked.limit, asked.newest_first, asked.after, asked.model, asked.metadata)
         try:
             found, more = await self._completions.page(PROJECT, wanted)
         except NoSuchPlace:

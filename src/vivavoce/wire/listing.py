@@ -19,14 +19,10 @@ class Query(Struct):
 
     after: str | None = None
     """The id of the last one that is known already."""
-    limit: Annotated[int, Meta(ge=1, le=100)] | None = None
-    order: Literal["asc", "desc"] | None = None
-    """By time; None: asc."""
-
-    @property
-    def most(self) -> int:
-        """How many at most."""
-        return self.limit or 20
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    """How many at most."""
+    order: Literal["asc", "desc"] = "asc"
+    """By time."""
 
     @property
     def newest_first(self) -> bool:
@@ -94,7 +90,7 @@ def cut(found: Sequence[tuple[str, bytes]], asked: Query, what: str) -> bytes:
         if asked.after not in ids:
             raise nothing_after(asked.after, what)
         listed = listed[ids.index(asked.after) + 1 :]
-    return page(listed[: asked.most], more=len(listed) > asked.most)
+    return page(listed[: asked.limit], more=len(listed) > asked.limit)
 
 
 def nothing_after(after: str, what: str) -> BadRequest:
