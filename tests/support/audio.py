@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +11,23 @@ from typing import Any
 
 import httpx2
 from openai import AsyncOpenAI
-from starlette.routing import Router
 
+from tests.support.schemas import as_described
 from tests.support.serving import NoMedia
 from vivavoce.audio.media import Media
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Transcriber
 from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import Phrased
-from vivavoce.server.edge import Edge, Stamped
+from vivavoce.server.app import create_app
 from vivavoce.server.listening import Server
 from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
-from vivavoce.server.voices import audio_routes
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.testing import Says, Speaks
+from vivavoce.wire.openapi import Ways
 
 VOICES = ("alloy", "echo")
 NAMES = ("whisper-1", "gpt-4o-mini-transcribe", "gpt-4o-mini-tts", "tts-1")
@@ -65,7 +65,7 @@ def models(*, hear: Transcriber | None = None, speak: Any = None) -> dict[str, M
 
 @asynccontextmanager
 async def audio_server(
-    folder: Path, known: dict[str, Model], *, media: Any = None, routes: Callable[..., Any] = audio_routes, **more: Any
+    folder: Path, known: dict[str, Model], *, media: Any = None, **more: Any
 ) -> AsyncIterator[Audio]:
     async with AsyncExitStack() as stack:
         database = await Database.open(folder)
@@ -79,15 +79,16 @@ async def audio_server(
             ready=lambda: True,
             **more,
         )
-        router = Router([*routes(service, "/v1"), *routes(service, "")], redirect_slashes=False)
         listening = asyncio.Event()
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        server = Server(Stamped(Edge(router, service.access)), listening.set, 0.5)
+        server = Server(create_app(service), listening.set, 0.5)
         task = asyncio.create_task(server.serve([listener]))
         await listening.wait()
         url = f"http://127.0.0.1:{port}"
-        http = await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False))
+        hooks = {"response": [as_described(Ways(repeats=False))]}
+        plain = httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False, event_hooks=hooks)
+        http = await stack.enter_async_context(plain)
         client = AsyncOpenAI(
             base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=10, _strict_response_validation=True
         )

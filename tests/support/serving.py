@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI
 
+from tests.support.schemas import as_described
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import Phrased
@@ -25,6 +26,7 @@ from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.store.replies import Replies
 from vivavoce.testing import Hears, Says, Speaks
+from vivavoce.wire.openapi import Ways
 
 MODEL = "gpt-4o-mini-audio-preview"
 VOICES = ("alloy", "echo")
@@ -99,7 +101,10 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
         task = asyncio.create_task(server.serve([listener]))
         await listening.wait()
         url = f"http://127.0.0.1:{port}"
-        http = await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False))
+        ways = Ways(bool(service.access.keys), service.replies is not None, service.aiml)
+        hooks = {"response": [as_described(ways)]}
+        plain = httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False, event_hooks=hooks)
+        http = await stack.enter_async_context(plain)
         openai = AsyncOpenAI(
             base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=10, _strict_response_validation=True
         )

@@ -1,8 +1,11 @@
 """The routes, and the application they make."""
 
+from typing import Any
+
+import msgspec
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
@@ -13,9 +16,15 @@ from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
 from vivavoce.server.service import Service
-from vivavoce.server.stored import stored_routes
-from vivavoce.server.voices import audio_routes
+from vivavoce.server.speech import Speech
+from vivavoce.server.stored import StoredCompletions
+from vivavoce.server.transcriptions import Transcriptions
+from vivavoce.server.voices import Choices
 from vivavoce.wire import models as wire
+from vivavoce.wire import openapi
+from vivavoce.wire.openapi import Ways
+from vivavoce.wire.pages import About, Health
+from vivavoce.wire.routes import JSON, OPERATIONS, PREFIXES
 
 
 class Pages:
@@ -23,61 +32,77 @@ class Pages:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        ways = Ways(locked=bool(service.access.keys), repeats=service.replies is not None, aiml=service.aiml)
+        self._description = openapi.document(vivavoce.__version__, ways)
 
     async def root(self, _request: Request) -> Response:
         """Say what this is."""
-        about = {
-            "name": "vivavoce",
-            "version": vivavoce.__version__,
-            "what": "the audio chat API of gpt-4o-mini-audio-preview, on this machine",
-            "engines": self._service.about,
-            "models": "/v1/models",
-        }
-        return JSONResponse(about)
+        about = About(
+            name="vivavoce",
+            version=vivavoce.__version__,
+            what="the audio chat API of gpt-4o-mini-audio-preview, on this machine",
+            engines=self._service.about,
+            models="/v1/models",
+            openapi="/v1/openapi.json",
+        )
+        return Response(msgspec.json.encode(about), media_type=JSON)
+
+    async def description(self, _request: Request) -> Response:
+        """Say what is taken and given."""
+        return Response(self._description, media_type=JSON)
 
     async def live(self, _request: Request) -> Response:
         """Whether the process answers."""
-        return JSONResponse({"status": "ok"})
+        return Response(msgspec.json.encode(Health("ok")), media_type=JSON)
 
     async def ready(self, _request: Request) -> Response:
         """Whether every engine has answered and runs."""
         if self._service.ready():
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "starting"}, status_code=503, headers={"retry-after": "1"})
+            return Response(msgspec.json.encode(Health("ready")), media_type=JSON)
+        return Response(msgspec.json.encode(Health("starting")), 503, {"retry-after": "1"}, JSON)
 
     async def models(self, _request: Request) -> Response:
         """All models."""
         listed = [(name, model.created, model.card.owner) for name, model in self._service.models.items()]
-        return Response(wire.model_list(listed), media_type="application/json")
+        return Response(wire.model_list(listed), media_type=JSON)
 
     async def model(self, request: Request) -> Response:
         """One model."""
-        name: str = request.path_params["name"]
+        name: str = request.path_params["model"]
         found: Model | None = self._service.models.get(name)
         if found is None:
             raise wire.unknown_model(name)
-        return Response(wire.model(name, found.created, found.card.owner), media_type="application/json")
+        return Response(wire.model(name, found.created, found.card.owner), media_type=JSON)
 
 
 def create_app(service: Service) -> ASGIApp:
     """The whole application. Every path is there with and without `/v1`."""
-    pages = Pages(service)
+    pages, choices, stored = Pages(service), Choices(service), StoredCompletions(service)
+    answers: dict[str, Any] = {
+        "about": pages.root,
+        "getOpenAPI": pages.description,
+        "isLive": pages.live,
+        "isReady": pages.ready,
+        "listModels": pages.models,
+        "retrieveModel": pages.model,
+        "createChatCompletion": ChatCompletions(service),
+        "listChatCompletions": stored.list,
+        "getChatCompletion": stored.retrieve,
+        "updateChatCompletion": stored.update,
+        "deleteChatCompletion": stored.delete,
+        "getChatCompletionMessages": stored.messages,
+        "createSpeech": Speech(service),
+        "createTranscription": Transcriptions(service),
+        "createTranslation": Transcriptions(service, translate=True),
+        "listVoices": choices.voices,
+        "listSpeechModels": choices.models,
+    }
     routes = [
-        Route("/", pages.root),
-        Route("/v1", pages.root),
-        Route("/v1/", pages.root),
-        Route("/health/live", pages.live),
-        Route("/health/ready", pages.ready),
+        Route(f"{prefix}{operation.path}", answers[operation.id], methods=[operation.method])
+        for operation in OPERATIONS
+        for prefix in PREFIXES
     ]
-    chat = ChatCompletions(service)
-    for prefix in ("/v1", ""):
-        routes += [
-            Route(f"{prefix}/chat/completions", chat, methods=["POST"]),
-            *stored_routes(service, prefix),
-            *audio_routes(service, prefix),
-            Route(f"{prefix}/models", pages.models),
-            Route(f"{prefix}/models/{{name:path}}", pages.model),
-        ]
+    routes.append(Route("/v1", pages.root))
     # Not `Starlette`, whose own error page would come before ours.
     app: ASGIApp = Router(routes, redirect_slashes=False)
     if service.replies is not None:

@@ -26,10 +26,11 @@ from vivavoce.server.service import Access
 from vivavoce.wire import errors
 from vivavoce.wire.errors import Call
 from vivavoce.wire.ids import request_id
+from vivavoce.wire.routes import OPERATIONS, PREFIXES
 
 log = logging.getLogger("vivavoce.server")
 
-OPEN = ("/", "/health/live", "/health/ready")
+OPEN = {f"{prefix}{operation.path}" for operation in OPERATIONS if operation.open for prefix in PREFIXES} | {"/v1"}
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 NO_KEY = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "

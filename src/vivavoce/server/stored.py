@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.core.turn import Turn, Usage
@@ -104,19 +103,6 @@ class StoredCompletions:
                 if pcm is not None:
                     data = await self._service.sounds.encode(pcm, form)
                     await aside(len(data), stored.sound, audio, data)
-
-
-def stored_routes(service: Service, prefix: str) -> list[Route]:
-    """The routes of the endpoints, each path after `prefix`."""
-    endpoints = StoredCompletions(service)
-    one = f"{prefix}/chat/completions/{{completion_id}}"
-    return [
-        Route(f"{prefix}/chat/completions", endpoints.list),
-        Route(one, endpoints.retrieve),
-        Route(one, endpoints.update, methods=["POST"]),
-        Route(one, endpoints.delete, methods=["DELETE"]),
-        Route(f"{one}/messages", endpoints.messages),
-    ]
 
 
 class _Json(Response):

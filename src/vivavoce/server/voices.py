@@ -1,32 +1,11 @@
-"""`GET /v1/audio/voices` and `/v1/audio/models`, which clients ask for what they may choose; and all audio routes."""
+"""`GET /v1/audio/voices` and `/v1/audio/models`, which clients ask for what they may choose."""
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from vivavoce.server.service import Service
-from vivavoce.server.speech import Speech
-from vivavoce.server.transcriptions import Transcriptions
-
-
-class Named(msgspec.Struct):
-    """A voice or a model to choose."""
-
-    id: str
-    name: str
-
-
-class VoiceList(msgspec.Struct):
-    """All voices."""
-
-    voices: list[Named]
-
-
-class SpeechModels(msgspec.Struct):
-    """All models that read aloud."""
-
-    models: list[Named]
+from vivavoce.wire.pages import Named, SpeechModels, VoiceList
 
 
 class Choices:
@@ -45,18 +24,6 @@ class Choices:
         """Every model that reads aloud."""
         models = self._service.models.items()
         return _json(SpeechModels([Named(name, name) for name, model in models if model.speaker is not None]))
-
-
-def audio_routes(service: Service, prefix: str) -> list[Route]:
-    """The routes of the audio endpoints, each path after `prefix`."""
-    choices = Choices(service)
-    return [
-        Route(f"{prefix}/audio/speech", Speech(service), methods=["POST"]),
-        Route(f"{prefix}/audio/transcriptions", Transcriptions(service), methods=["POST"]),
-        Route(f"{prefix}/audio/translations", Transcriptions(service, translate=True), methods=["POST"]),
-        Route(f"{prefix}/audio/voices", choices.voices),
-        Route(f"{prefix}/audio/models", choices.models),
-    ]
 
 
 def _json(body: msgspec.Struct) -> Response:

@@ -1,4 +1,4 @@
-"""Fields of a chat request that are read and checked, and change nothing: what they ask for is not done here."""
+"""Fields that are read and checked, and change nothing: what they ask for is not done here."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -9,6 +9,20 @@ Amount: TypeAlias = Literal["low", "medium", "high"]
 ServiceTier: TypeAlias = Literal["auto", "default", "flex", "scale", "priority", "fast"]
 LogitBias: TypeAlias = dict[str, Annotated[int, Meta(ge=-100, le=100)]]
 """By the token's id, in the model's own vocabulary."""
+
+IGNORED: dict[str, tuple[str, ...]] = {
+    "ChatRequest": (
+        "logprobs", "top_logprobs", "logit_bias", "prediction", "web_search_options",
+        "reasoning_effort", "verbosity", "service_tier", "moderation", "user", "safety_identifier",
+        "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options",
+    ),
+    "AssistantMessage": ("refusal",),
+    "StreamOptions": ("include_obfuscation",),
+    "JsonSchemaBody": ("description",),
+    "FormUpload": ("temperature", "chunking_strategy"),
+    "JsonUpload": ("temperature", "chunking_strategy"),
+}  # fmt: skip
+"""All such fields of requests, by their struct, as `docs/compatibility.md` has them."""
 
 
 class PredictedText(Struct, tag_field="type", tag="text"):

@@ -41,8 +41,8 @@ class CompletionsQuery(Query):
 class Page(Struct):
     """Part of a list, and the ids of the first and the last in it: empty where it is."""
 
-    object: str
-    data: list[Raw]
+    object: Literal["list"]
+    data: list[Any]
     first_id: str
     last_id: str
     has_more: bool

@@ -6,7 +6,7 @@ order, and which are null.
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -24,6 +24,7 @@ from vivavoce.wire.completion import (
     usage_body,
 )
 from vivavoce.wire.invalid import explain, not_json
+from vivavoce.wire.listing import Page
 from vivavoce.wire.request import ChatRequest, Metadata
 
 SHOWN_CHARACTERS = 128
@@ -42,7 +43,7 @@ class StoredAnswer(Struct):
     """An answer; what it has none of is null."""
 
     content: str | None
-    role: str
+    role: Literal["assistant"]
     tool_calls: list[CallBody] | None
     function_call: CalledFunction | None
     refusal: str | None = None
@@ -61,7 +62,7 @@ class StoredChoice(Struct):
 class StoredCompletion(Struct):
     """A stored completion: the answers, and how they were asked for."""
 
-    object: str
+    object: Literal["chat.completion"]
     id: str
     model: str
     created: int
@@ -75,17 +76,23 @@ class StoredCompletion(Struct):
     frequency_penalty: float
     system_fingerprint: str
     input_user: str | None
-    service_tier: str
+    service_tier: Literal["default"]
     tools: Any
     metadata: dict[str, str]
     choices: list[StoredChoice]
     response_format: Any
 
 
+class CompletionPage(Page):
+    """Part of the stored completions."""
+
+    data: list[StoredCompletion]
+
+
 class Deleted(Struct):
     """What is said of a completion that is no more."""
 
-    object: str
+    object: Literal["chat.completion.deleted"]
     id: str
     deleted: bool
 

@@ -1,13 +1,14 @@
 """The messages of stored completions: their words, and no sound. Source: as of `wire.stored`."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from vivavoce.core.turn import Message, Speech, Text, ToolCall, ToolResult, Turn
 from vivavoce.wire.completion import CallBody, CalledFunction
+from vivavoce.wire.listing import Page
 from vivavoce.wire.request import (
     AssistantMessage,
     CallMessagePart,
@@ -24,7 +25,7 @@ Heard: TypeAlias = Mapping[int, Mapping[int, str]]
 class StoredPart(Struct):
     """A part of a message: its text; the other kinds the original names are null."""
 
-    type: str
+    type: Literal["text"]
     text: str
     image_url: None = None
     input_audio: None = None
@@ -43,6 +44,12 @@ class StoredMessage(Struct):
     tool_calls: list[CallBody] | UnsetType = UNSET
     function_call: CalledFunction | UnsetType = UNSET
     tool_call_id: str | UnsetType = UNSET
+
+
+class MessagePage(Page):
+    """Part of the messages of a stored completion."""
+
+    data: list[StoredMessage]
 
 
 def messages(completion_id: str, request: ChatRequest, turn: Turn, heard: Heard) -> bytes:

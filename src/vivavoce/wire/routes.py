@@ -1,0 +1,168 @@
+"""Every operation there is: where it is, what it takes and what it gives. The server and `openapi` both read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from vivavoce.wire.chunks import Chunk
+from vivavoce.wire.completion import Completion
+from vivavoce.wire.errors import Envelope
+from vivavoce.wire.listing import CompletionsQuery, Query
+from vivavoce.wire.models import ModelBody, ModelList
+from vivavoce.wire.pages import About, Health, SpeechModels, VoiceList
+from vivavoce.wire.request import ChatRequest
+from vivavoce.wire.speech import CONTENT_TYPES, SpeechDelta, SpeechDone, SpeechRequest
+from vivavoce.wire.stored import CompletionPage, Deleted, StoredCompletion, Update
+from vivavoce.wire.stored_messages import MessagePage
+from vivavoce.wire.transcript import LongAnswer, ShortAnswer, TextDelta, TextDone
+from vivavoce.wire.transcription import FormUpload, JsonUpload
+from vivavoce.wire.transcription_errors import FailedTranscription
+
+PREFIXES = ("/v1", "")
+"""Every path is there with each of them before it."""
+
+JSON = "application/json"
+FORM = "multipart/form-data"
+PLAIN = "text/plain"
+EVENTS = "text/event-stream"
+
+Kinds: TypeAlias = tuple[type[Any], ...]
+"""What a body may be: one of these structs, any JSON (`dict`), any text (`str`), any bytes."""
+Content: TypeAlias = Mapping[str, Kinds]
+"""By content type. Of `EVENTS` each event is one of the structs."""
+
+PAGE: Mapping[int, Kinds] = {500: (Envelope,), 503: (Envelope,)}
+FOUND: Mapping[int, Kinds] = {**PAGE, 404: (Envelope,)}
+LISTED: Mapping[int, Kinds] = {**PAGE, 400: (Envelope,)}
+POST: Mapping[int, Kinds] = {**PAGE, **dict.fromkeys((400, 404, 413, 504), (Envelope,))}
+UPLOAD: Mapping[int, Kinds] = {
+    **POST,
+    400: (FailedTranscription, Envelope),
+    **dict.fromkeys((404, 413), (FailedTranscription,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that can be asked of the server."""
+
+    id: str
+    """The original's name for it, where it has one."""
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    """After the prefix; `{name:path}` may hold slashes."""
+    what: str
+    gives: Content
+    """With status 200."""
+    query: type[Query] | None = None
+    takes: Content = field(default_factory=dict[str, Any])
+    fails: Mapping[int, Kinds] = field(default_factory=lambda: PAGE)
+    """By status. Who may come in is another matter: `openapi` knows what that fails with."""
+    open: bool = False
+    """Whether it is there for everybody, where others need a key."""
+
+
+OPERATIONS = (
+    Operation("about", "GET", "/", "Say what this is.", {JSON: (About,)}, open=True),
+    Operation("getOpenAPI", "GET", "/openapi.json", "This description.", {JSON: (dict,)}, open=True),
+    Operation("isLive", "GET", "/health/live", "Whether the server answers.", {JSON: (Health,)}, open=True),
+    Operation(
+        "isReady",
+        "GET",
+        "/health/ready",
+        "Whether every engine has answered and runs.",
+        {JSON: (Health,)},
+        fails={**PAGE, 503: (Health, Envelope)},
+        open=True,
+    ),
+    Operation("listModels", "GET", "/models", "All models.", {JSON: (ModelList,)}),
+    Operation(
+        "retrieveModel",
+        "GET",
+        "/models/{model:path}",
+        "One model.",
+        {JSON: (ModelBody,)},
+        fails=FOUND,
+    ),
+    Operation(
+        "createChatCompletion",
+        "POST",
+        "/chat/completions",
+        "Answer a conversation, written or spoken, whole or streamed.",
+        {JSON: (Completion,), EVENTS: (Chunk, Envelope)},
+        takes={JSON: (ChatRequest,)},
+        fails=POST,
+    ),
+    Operation(
+        "listChatCompletions",
+        "GET",
+        "/chat/completions",
+        "Stored completions, part by part.",
+        {JSON: (CompletionPage,)},
+        query=CompletionsQuery,
+        fails=LISTED,
+    ),
+    Operation(
+        "getChatCompletion",
+        "GET",
+        "/chat/completions/{completion_id}",
+        "One stored completion.",
+        {JSON: (StoredCompletion,)},
+        fails=FOUND,
+    ),
+    Operation(
+        "updateChatCompletion",
+        "POST",
+        "/chat/completions/{completion_id}",
+        "Give a stored completion other metadata.",
+        {JSON: (StoredCompletion,)},
+        takes={JSON: (Update,)},
+        fails=POST,
+    ),
+    Operation(
+        "deleteChatCompletion",
+        "DELETE",
+        "/chat/completions/{completion_id}",
+        "Delete a stored completion.",
+        {JSON: (Deleted,)},
+        fails=FOUND,
+    ),
+    Operation(
+        "getChatCompletionMessages",
+        "GET",
+        "/chat/completions/{completion_id}/messages",
+        "The messages that a stored completion answers, part by part.",
+        {JSON: (MessagePage,)},
+        query=Query,
+        fails={**FOUND, **LISTED},
+    ),
+    Operation(
+        "createSpeech",
+        "POST",
+        "/audio/speech",
+        "Read a text aloud.",
+        {**dict.fromkeys(CONTENT_TYPES.values(), (bytes,)), EVENTS: (SpeechDelta, SpeechDone, Envelope)},
+        takes={JSON: (SpeechRequest,)},
+        fails=POST,
+    ),
+    Operation(
+        "createTranscription",
+        "POST",
+        "/audio/transcriptions",
+        "Write down what was said.",
+        {JSON: (ShortAnswer, LongAnswer), PLAIN: (str,), EVENTS: (TextDelta, TextDone, Envelope)},
+        takes={FORM: (FormUpload,), JSON: (JsonUpload,)},
+        fails=UPLOAD,
+    ),
+    Operation(
+        "createTranslation",
+        "POST",
+        "/audio/translations",
+        "Write down in English what was said.",
+        {JSON: (ShortAnswer, LongAnswer), PLAIN: (str,)},
+        takes={FORM: (FormUpload,), JSON: (JsonUpload,)},
+        fails=UPLOAD,
+    ),
+    Operation("listVoices", "GET", "/audio/voices", "All voices that read aloud.", {JSON: (VoiceList,)}),
+    Operation("listSpeechModels", "GET", "/audio/models", "All models that read aloud.", {JSON: (SpeechModels,)}),
+)
