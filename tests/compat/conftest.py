@@ -19,6 +19,7 @@ from vivavoce.catalogue import embedded
 
 HERE = Path(__file__).parent
 STOP_S = 60
+KEY = "key-of-the-tests"
 SAYS = "Hello there. It is a fine day."
 HEARS = "what is the capital of france"
 SCRIPT = f"""
@@ -75,14 +76,27 @@ def serving(home: Path, *arguments: str) -> Iterator[str]:
             server.wait(STOP_S)
 
 
+@contextmanager
+def script(home: Path, settings: str = "") -> Iterator[str]:
+    """Start a server whose answers are known beforehand, with more settings; its address."""
+    with calling() as brain:
+        (home / "vivavoce.toml").write_text(settings + SCRIPT % brain)
+        with serving(home) as url:
+            yield url
+
+
 @pytest.fixture(scope="session")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server whose answers are known beforehand."""
-    home = tmp_path_factory.mktemp("scripted")
-    with calling() as brain:
-        (home / "vivavoce.toml").write_text(SCRIPT % brain)
-        with serving(home) as url:
-            yield url
+    with script(tmp_path_factory.mktemp("scripted")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def scripted_with_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same, for those who have `KEY`."""
+    with script(tmp_path_factory.mktemp("key"), f'[server]\nkeys = ["{KEY}"]\n') as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

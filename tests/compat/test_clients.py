@@ -23,12 +23,12 @@ CLIENTS = [
 ]
 
 
-def run(client: Client, url: str, **extra: str) -> None:
+def run(client: Client, url: str, limit_s: float = LIMIT_S, **extra: str) -> None:
     """Run its script; what it says when something is off is what the test fails with."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PYTHON"))}
     ours = {"VIVAVOCE_URL": url, "VIVAVOCE_RECORDINGS": str(ROOT / "tests" / "fixtures"), "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(
-        client.command(), env=kept | ours | extra, timeout=LIMIT_S, capture_output=True, text=True, check=False
+        client.command(), env=kept | ours | extra, timeout=limit_s, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{client.name}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
 
