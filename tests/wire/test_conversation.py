@@ -99,9 +99,9 @@ def test_ids_are_not_said_back_at_any_length() -> None:
     assert message.endswith("7" + "x" * 63)
 
 
-def test_a_hundred_thousand_calls_answered_from_the_last_to_the_first_are_no_work() -> None:
+def test_twenty_thousand_calls_answered_from_the_last_to_the_first_are_no_work() -> None:
     """A search through those still waiting for each would be minutes of it."""
-    ids = [str(i) for i in range(100_000)]
+    ids = [str(i) for i in range(20_000)]
     assert chat.decode(body(calls(*ids), *[result(call) for call in reversed(ids)]))
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from vivavoce.core.errors import BadRequest
 from vivavoce.core.turn import (
     Message,
@@ -20,13 +18,14 @@ from vivavoce.core.turn import (
     Turn,
 )
 from vivavoce.wire import conversation, strictness, tools
+from vivavoce.wire.bodies import check_text, read
 from vivavoce.wire.completion import FinishReason
-from vivavoce.wire.invalid import explain, not_json
 from vivavoce.wire.request import (
     DECODER,
     AssistantMessage,
     AudioPart,
     ChatRequest,
+    FilePart,
     FunctionMessage,
     JsonObjectFormat,
     JsonSchemaFormat,
@@ -70,13 +69,9 @@ def decode(body: bytes, *, strict: bool = False) -> ChatRequest:
         BadRequest: not JSON, not a chat request, or one that contradicts itself; with `strict` also one that the
             original would have refused.
     """
-    try:
-        request = DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        raise explain(error, body, SUPPORTED) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_json() from None
+    request = read(DECODER, body, SUPPORTED)
     conversation.check(request.messages)
+    check_text(body, _encoded(request))
     tools.check(request.about_tools)
     _check_audio(request)
     if request.top_logprobs and not request.logprobs:
@@ -109,6 +104,14 @@ def recordings(request: ChatRequest) -> Iterator[Recording]:
             for p, part in enumerate(message.content):
                 if isinstance(part, AudioPart):
                     yield Recording(Place(m, p), part.input_audio.data)
+
+
+def _encoded(request: ChatRequest) -> int:
+    """How long the files in a request are together, recordings and documents, as they were sent."""
+    contents = [message.content for message in request.messages if isinstance(message, UserMessage)]
+    parts = [part for content in contents if not isinstance(content, str) for part in content]
+    sounds = sum(len(part.input_audio.data) for part in parts if isinstance(part, AudioPart))
+    return sounds + sum(len(part.file.file_data or "") for part in parts if isinstance(part, FilePart))
 
 
 def references(request: ChatRequest) -> Iterator[tuple[int, str]]:

@@ -24,6 +24,8 @@ Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Seed: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Format: TypeAlias = Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
+Words: TypeAlias = Annotated[str, Meta(max_length=2**20)]
+"""As much as the original takes in one text."""
 Key: TypeAlias = Annotated[str, Meta(max_length=64)]
 Value: TypeAlias = Annotated[str, Meta(max_length=512)]
 Metadata: TypeAlias = Annotated[dict[Key, Value], Meta(max_length=16)]
@@ -35,13 +37,13 @@ MOST_CHOICES = 8
 class TextPart(Struct, tag_field="type", tag="text"):
     """Written words."""
 
-    text: str
+    text: Words
 
 
 class RefusalPart(Struct, tag_field="type", tag="refusal"):
     """An earlier refusal of the model's."""
 
-    refusal: str
+    refusal: Words
 
 
 class InputAudio(Struct):
@@ -82,7 +84,7 @@ class FilePart(Struct, tag_field="type", tag="file"):
 
 
 UserPart: TypeAlias = TextPart | AudioPart | ImagePart | FilePart
-Texts: TypeAlias = str | Annotated[list[TextPart], Meta(min_length=1)]
+Texts: TypeAlias = Words | Annotated[list[TextPart], Meta(min_length=1)]
 
 
 class SystemMessage(Struct, tag_field="role", tag="system"):
@@ -102,7 +104,7 @@ class DeveloperMessage(Struct, tag_field="role", tag="developer"):
 class UserMessage(Struct, tag_field="role", tag="user"):
     """What a person wrote or said."""
 
-    content: str | Annotated[list[UserPart], Meta(min_length=1)]
+    content: Words | Annotated[list[UserPart], Meta(min_length=1)]
     name: str | None = None
 
 
@@ -110,7 +112,7 @@ class FunctionCall(Struct):
     """A function's name and its arguments as JSON text."""
 
     name: str
-    arguments: str
+    arguments: Words
 
 
 class CallMessagePart(Struct):
@@ -130,7 +132,7 @@ class AudioRef(Struct):
 class AssistantMessage(Struct, tag_field="role", tag="assistant"):
     """What the model answered earlier: words, a spoken answer's id, calls."""
 
-    content: str | list[TextPart | RefusalPart] | None = None
+    content: Words | list[TextPart | RefusalPart] | None = None
     audio: AudioRef | None = None
     tool_calls: list[CallMessagePart] | None = None
     function_call: FunctionCall | None = None
@@ -149,7 +151,7 @@ class FunctionMessage(Struct, tag_field="role", tag="function"):
     """What a function answered, in the older form."""
 
     name: str
-    content: str | None = None
+    content: Words | None = None
 
 
 RequestMessage: TypeAlias = (
@@ -215,7 +217,7 @@ class ChatRequest(Struct):
     n: Annotated[int, Meta(ge=1, le=MOST_CHOICES)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    stop: str | Annotated[list[str], Meta(min_length=1, max_length=4)] | None = None
+    stop: Words | Annotated[list[Words], Meta(min_length=1, max_length=4)] | None = None
     max_completion_tokens: Tokens | None = None
     max_tokens: Tokens | None = None
     frequency_penalty: Penalty | None = None

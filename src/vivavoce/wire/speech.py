@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from vivavoce.core.errors import BadRequest
-from vivavoce.wire.invalid import explain, not_json
+from vivavoce.wire.bodies import read
 from vivavoce.wire.request import CustomVoice
 
 SpeechFormat: TypeAlias = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
@@ -87,12 +87,7 @@ def decode(body: bytes, *, strict: bool = False) -> SpeechRequest:
     Raises:
         BadRequest: not JSON, or not a speech request; with `strict` also one that the original would have refused.
     """
-    try:
-        request = DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        raise explain(error, body, SUPPORTED) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_json() from None
+    request = read(DECODER, body, SUPPORTED)
     if strict and request.model in PLAIN_MODELS:
         _refuse_newer(request)
     return request

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from vivavoce.core.errors import BadRequest, NotFound
 from vivavoce.core.turn import Usage
+from vivavoce.wire import bodies
 from vivavoce.wire.completion import (
     AudioBody,
     CallBody,
@@ -23,7 +24,7 @@ from vivavoce.wire.completion import (
     UsageBody,
     usage_body,
 )
-from vivavoce.wire.invalid import explain, not_json
+from vivavoce.wire.invalid import not_json
 from vivavoce.wire.listing import Page
 from vivavoce.wire.request import ChatRequest, Metadata
 
@@ -101,6 +102,9 @@ class Update(Struct):
     """The body of `POST /v1/chat/completions/{id}`."""
 
     metadata: Metadata | None
+
+
+UPDATE = msgspec.json.Decoder(Update)
 
 
 def sent(body: bytes) -> Sent:
@@ -182,12 +186,7 @@ def metadata(body: bytes) -> dict[str, str]:
     Raises:
         BadRequest: the body is no such thing.
     """
-    try:
-        return msgspec.json.decode(body, type=Update).metadata or {}
-    except msgspec.ValidationError as error:
-        raise explain(error, body, {}) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_json() from None
+    return bodies.read(UPDATE, body, {}).metadata or {}
 
 
 def not_found(completion_id: str) -> NotFound:

@@ -43,7 +43,11 @@ def _check_names(request: ChatRequest, body: bytes) -> None:
     known = {name for name in ChatRequest.__struct_fields__ if not _of_another_model(request, name)}
     try:
         unknown = [name for name in NAMES.decode(body) if name not in known]
-    except (msgspec.DecodeError, UnicodeDecodeError):  # in a name that is not looked at unless we are strict
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ):  # in a name that is not looked at unless we are strict
         raise not_json() from None
     if unknown:
         shown = ", ".join(name[:SHOWN_CHARACTERS] for name in unknown[:SHOWN_NAMES])

@@ -8,8 +8,9 @@ from msgspec import Meta, Struct
 
 from vivavoce.core.engines import Hearing
 from vivavoce.core.errors import BadRequest
+from vivavoce.wire import bodies
 from vivavoce.wire.encoded import sound_bytes
-from vivavoce.wire.invalid import explain, not_json
+from vivavoce.wire.invalid import explain
 from vivavoce.wire.languages import language_code
 
 TextFormat: TypeAlias = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
@@ -120,12 +121,7 @@ def decode_json(body: bytes, *, strict: bool = False) -> tuple[TranscriptionRequ
     Raises:
         BadRequest: as `decode_form`; or it is not JSON, or has no recording.
     """
-    try:
-        request = JSON_DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        raise explain(error, body, SUPPORTED) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_json() from None
+    request = bodies.read(JSON_DECODER, body, SUPPORTED)
     _check(request, strict=strict)
     return request, sound_bytes(request.input_audio.data, "input_audio.data")
 
