@@ -53,6 +53,7 @@ class LimitsConfig(Struct, forbid_unknown_fields=True):
     pdf_pages: Annotated[int, Meta(ge=1)] = 100
     pdf_mb: Annotated[float, Meta(gt=0)] = 32
     wait_ms: Annotated[float, Meta(ge=0)] = 2000
+    connections: Annotated[int, Meta(ge=1)] = 512
 
 
 class StoreConfig(Struct, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
 from vivavoce.server.app import create_app
 from vivavoce.server.listening import Server
+from vivavoce.server.protocol import Bounds
 from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
@@ -131,7 +132,8 @@ async def serve(config: Config, announce: Callable[[int, Running], None]) -> Non
             about=about(running),
         )
         port: int = listener.getsockname()[1]
-        await Server(create_app(service), lambda: announce(port, running)).serve([listener])
+        bounds = Bounds(connections=config.limits.connections)
+        await Server(create_app(service), lambda: announce(port, running), bounds=bounds).serve([listener])
 
 
 def about(running: Running) -> str:

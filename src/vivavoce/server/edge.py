@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.core.errors import (
+    BadRequest,
     Forbidden,
     MethodNotAllowed,
     NotFound,
@@ -84,6 +85,7 @@ class Edge:
 
     def _admit(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
+        _check_framing(scope["headers"])
         if self._access.loopback and not self._access.keys:
             host = headers.get(b"host", b"").decode("latin-1").lower().rsplit(":", 1)
             if (host[0] if host[-1].isdigit() else ":".join(host)) not in LOCAL_NAMES:
@@ -112,6 +114,16 @@ class Edge:
         known = [hmac.compare_digest(key.encode(), mine.encode()) for mine in self._access.keys]
         if not any(known):
             raise Unauthorized(f"Incorrect API key provided: {_masked(key)}.", code="invalid_api_key")
+
+
+def _check_framing(headers: list[tuple[bytes, bytes]]) -> None:
+    """Refuse a packed body, of which a few bytes could become any number, and what a gateway may read otherwise."""
+    for name, value in headers:
+        plain = {b"content-encoding": b"identity", b"transfer-encoding": b"chunked"}.get(name)
+        if plain and value.strip().lower() not in (b"", plain):
+            raise UnsupportedMedia("Send the body as it is: it is not unpacked here.", code="unsupported_encoding")
+    if sum(name == b"host" for name, _ in headers) > 1:
+        raise BadRequest("Your request names more than one host.", code="invalid_http")
 
 
 class _Answer:

@@ -10,24 +10,41 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from vivavoce.server.protocol import Bounds, Connection
 
 DRAIN_S = 30.0
 LAST_WORDS_S = 1.0
 """For the errors of cancelled answers to reach their readers."""
 POLL_S = 0.02
+BACKLOG = 256
+"""Connections taken at once; they are open before any of those they replace is closed."""
 TICK_S = 1.0
 
 
 class Server(uvicorn.Server):
     """Serves one application until it is told to end."""
 
-    def __init__(self, app: ASGIApp, listening: Callable[[], None], drain_s: float = DRAIN_S) -> None:
+    def __init__(
+        self, app: ASGIApp, listening: Callable[[], None], drain_s: float = DRAIN_S, bounds: Bounds | None = None
+    ) -> None:
+        protocol: Any = partial(Connection, bounds=bounds or Bounds())
         settings = uvicorn.Config(
-            app, lifespan="off", log_config=None, log_level="warning", access_log=False, server_header=False
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
         )
         super().__init__(settings)
         self._listening = listening
