@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 import vivavoce
 from vivavoce.core.models import Model
 from vivavoce.server.aiml import LikeAiml
+from vivavoce.server.arriving import Arriving
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
@@ -113,4 +114,4 @@ def create_app(service: Service) -> ASGIApp:
     if service.access.origins:
         # Around the edge: a browser asks first without a key, and its page may read errors too.
         app = CORSMiddleware(app, allow_origins=service.access.origins, allow_methods=["*"], allow_headers=["*"])
-    return Stamped(app)
+    return Stamped(Arriving(app, service.silence_s))

@@ -45,6 +45,8 @@ class Service:
     """How long the headers of a stream wait for its first event, so that an early failure is a real HTTP status."""
     ping_s: float = 15.0
     """How long a stream may be silent before it says that it is alive."""
+    silence_s: float = 30.0
+    """How long a client may be silent in the middle of its request."""
     about: str = ""
     """One line on which engines are behind it."""
 
