@@ -11,6 +11,7 @@ from vivavoce.core.audio import FRAME_SAMPLES, SPOKEN_RATE
 from vivavoce.core.engines import Speaker, Speaking
 from vivavoce.core.errors import unknown_voice
 from vivavoce.core.tokens import text_tokens
+from vivavoce.server.aside import aside
 from vivavoce.server.connection import Outlet, read_body, while_connected
 from vivavoce.server.growing import encoded
 from vivavoce.server.service import Service
@@ -36,7 +37,7 @@ class Speech:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         body = await read_body(receive, dict(scope["headers"]), self._service.body_bytes)
-        request = speech.decode(body, strict=self._service.strict)
+        request = await aside(len(body), speech.decode, body, strict=self._service.strict)
         model = self._service.model(request.model)
         if model.speaker is None:
             raise no_access(request.model)
