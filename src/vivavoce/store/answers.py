@@ -1,6 +1,5 @@
 """Spoken answers by id, for an hour: the row in the database, the sound in a file beside it."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.turn import Speech
+from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
 from vivavoce.store.files import Files, forget_expired
 
@@ -43,7 +43,7 @@ class SpokenAnswer:
 class Answers:
     """Keeps spoken answers until they expire."""
 
-    def __init__(self, database: Database, folder: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, folder: Path, now: Callable[[], float] = clock.now) -> None:
         self._database = database
         self._files = Files(folder, ".pcm")
         self._now = now

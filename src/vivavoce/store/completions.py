@@ -1,6 +1,5 @@
 """Stored chat completions: what was asked, and what was answered, for so many days. Their JSON is not looked into."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
 from vivavoce.store.sweeping import commit_without_trace
 
@@ -92,7 +92,7 @@ class Completions:
     """Keeps completions for so many days, and so many of them; of no days, none."""
 
     def __init__(
-        self, database: Database, *, days: int = 30, most: int = 10_000, now: Callable[[], float] = time.time
+        self, database: Database, *, days: int = 30, most: int = 10_000, now: Callable[[], float] = clock.now
     ) -> None:
         self._database = database
         self._lifetime_s = days * DAY_S

@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy import Column, Integer, String, Table, delete, func, insert, sel
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
 from vivavoce.store.files import Files, forget, forget_expired
 
@@ -54,7 +54,7 @@ class Replies:
     """Keeps whole answers until they expire."""
 
     def __init__(
-        self, database: Database, folder: Path, *, lifetime_s: float, room: int, now: Callable[[], float] = time.time
+        self, database: Database, folder: Path, *, lifetime_s: float, room: int, now: Callable[[], float] = clock.now
     ) -> None:
         """`room`: bytes of all that are kept."""
         self._database = database
