@@ -77,8 +77,18 @@ async def test_a_frame_that_is_cut_is_broken(cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\xc1", msgspec.msgpack.encode({"": "Nobody"}), msgspec.msgpack.encode({"": "Pcm", "x": 1}), b"\x81\xa1a"]  # noqa: E501
-)  # fmt: skip
+    "body",
+    [
+        b"",
+        b"\xc1",
+        b"\x81\xa1a",
+        b"\xa1\xff",
+        b"\x91" * 100_000 + b"\xc0",
+        msgspec.msgpack.encode({"": "Nobody"}),
+        msgspec.msgpack.encode({"": "Pcm", "x": 1}),
+    ],
+    ids=["nothing", "no msgpack", "cut", "no text", "without a bottom", "of no kind", "of no such field"],
+)
 def test_what_is_not_ours_is_broken(body: bytes) -> None:
     with pytest.raises(Broken):
         decode(body)

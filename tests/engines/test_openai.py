@@ -202,6 +202,12 @@ BROKEN = {
     "cut without a reason": [FIRST, chunk("Hel")],
     "nothing": [],
     "not utf-8": [b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n'],
+    "a chunk without a bottom": [FIRST, b"data: " + b"[" * 100_000 + b"\n\n"],
+    "a call far behind all others": [
+        chunk(choices=[{"delta": {"tool_calls": [{"index": 10**9, "function": {"name": "f"}}]}}]),
+        chunk(finish="tool_calls"),
+        DONE,
+    ],
     "an error in the stream": [FIRST, b'data: {"error": {"message": "what people said", "code": 500}}\n\n'],
 }
 

@@ -1,12 +1,14 @@
 """The events of a streamed chat completion, as other servers send them."""
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from vivavoce.core.errors import EngineFailed
 from vivavoce.core.turn import Reason, ToolCallDelta
 
+Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=128)]
+"""Of a call among those of one answer; calls are kept in a list as long as the last of them says."""
 REASONS: dict[str, Reason] = {"length": "length", "content_filter": "content_filter", "tool_calls": "tool_calls"}
 
 
@@ -34,7 +36,7 @@ class FunctionDelta(msgspec.Struct):
 class CallDelta(msgspec.Struct):
     """The next of a tool call."""
 
-    index: int = 0
+    index: Index = 0
     id: str | None = None
     function: FunctionDelta = msgspec.field(default_factory=FunctionDelta)
 

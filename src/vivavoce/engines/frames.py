@@ -88,7 +88,7 @@ def decode(body: bytes) -> Value:
     """
     try:
         return unpack(msgspec.msgpack.decode(body))
-    except (msgspec.DecodeError, TypeError) as error:
+    except (msgspec.DecodeError, TypeError, ValueError, RecursionError) as error:
         raise Broken("a frame that cannot be read") from error
 
 

@@ -104,5 +104,5 @@ def mapped() -> Generator[None, None, None]:
         raise EngineTimeout from None
     except (httpx2.TransportError, httpx2.StreamError, httpx2.InvalidURL):
         raise EngineFailed("The model behind this server cannot be reached.") from None
-    except (httpx2.HTTPError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (httpx2.HTTPError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise EngineFailed("The model behind this server answered what cannot be read.") from None
