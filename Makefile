@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test compat check fix setup clean
+.PHONY: serve test compat torture check fix setup clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make serve   start the server on 127.0.0.1:8000; ARGS='--port 8001' are passed on"
 	@echo "make test    run the tests"
 	@echo "make compat  run other people's clients against the server; installs each of them once"
+	@echo "make torture throw things at the server and its parsers, for MINUTES=10"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make fix     format and mend what can be mended"
 
@@ -39,6 +40,10 @@ test: $(VENV)/.test
 
 compat: $(VENV)/.test
 	$(BIN)/python -m pytest tests/compat
+
+MINUTES ?= 10
+torture: $(VENV)/.test
+	TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q tests/torture
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

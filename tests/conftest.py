@@ -2,8 +2,16 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+settings.register_profile("anywhere", deadline=None)  # no absolute time is asserted: a machine may be busy
 settings.register_profile("ci", derandomize=True, deadline=None)
-if os.environ.get("CI"):
+settings.register_profile(
+    "torture", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+if os.environ.get("TORTURE_MINUTES"):
+    settings.load_profile("torture")  # other examples each time: it is they that take the minutes
+elif os.environ.get("CI"):
     settings.load_profile("ci")
+else:
+    settings.load_profile("anywhere")
