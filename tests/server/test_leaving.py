@@ -46,6 +46,21 @@ async def test_the_work_of_a_client_that_leaves_stops_at_once(
     assert caplog.messages == []
 
 
+async def test_a_client_that_leaves_after_the_first_sound_stops_what_would_follow(serving: Serving) -> None:
+    stuck = Stuck("speak")
+    served = await serving(models={MODEL: model(think=stuck, speak=stuck)})
+    async with served.http.stream("POST", "/v1/chat/completions", json=served.say(stream=True)) as answer:
+        async with asyncio.timeout(5):
+            async for event in answer.aiter_lines():
+                if '"data":' in event:
+                    break
+        assert not stuck.stopped.is_set()
+        left = time.monotonic()
+    await asyncio.wait_for(stuck.stopped.wait(), 5)
+    assert time.monotonic() - left < AT_ONCE_S
+    await until(lambda: not served.server.server_state.tasks)
+
+
 async def test_a_hundred_clients_that_leave_leave_nothing(serving: Serving) -> None:
     stuck = Stuck("prompt")
     served = await serving(models={MODEL: model(think=stuck)})
