@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vivavoce.core.audio import FRAME_SAMPLES, SPOKEN_RATE, Pcm
 from vivavoce.core.budget import LONGEST_PIECE, TOKENS_A_CHARACTER, UNSAID, Budget, BudgetSpent
-from vivavoce.core.turn import AudioDelta, TextDelta, ToolCallDelta, TurnEvent
+from vivavoce.core.turn import AudioDelta, TextDelta, TokenLogprob, ToolCallDelta, TurnEvent
 
 
 @dataclass
@@ -137,6 +137,21 @@ limits = st.none() | st.integers(0, 12) | st.integers(0, 3000)
 AHEAD = st.booleans()
 
 
+def token(text: str) -> TokenLogprob:
+    return TokenLogprob(text, -1.0, text.encode())
+
+
+def each_token_is_told_where_it_begins(events: list[TurnEvent]) -> None:
+    said = spelled = 0
+    for event in events:
+        if isinstance(event, TextDelta):
+            for told in event.logprobs:
+                assert said <= spelled < said + len(event.text)
+                spelled += len(told.token)
+            said += len(event.text)
+            assert spelled >= said
+
+
 def script(plan: Plan, *, ahead: bool) -> list[TurnEvent]:
     """The whole answer in the order it comes: all text `ahead` of all sound, or piece by piece."""
     texts: list[list[TurnEvent]] = []
@@ -144,7 +159,7 @@ def script(plan: Plan, *, ahead: bool) -> list[TurnEvent]:
     start = 0
     for piece, voice in plan:
         text = "".join(text for text, _ in piece)
-        texts.append([TextDelta(text, tokens) for text, tokens in piece])
+        texts.append([TextDelta(text, tokens, (token(text),)) for text, tokens in piece])
         sounds.append(list(voice.say(text, start)))
         start += len(text)
     if ahead:
@@ -177,6 +192,7 @@ async def test_a_spoken_answer_keeps_every_promise(plan: Plan, limit: int | None
     assert limit is None or client.text_tokens + client.samples / FRAME_SAMPLES <= limit
     assert (budget.text_tokens, budget.audio_tokens) == (client.text_tokens, client.samples / FRAME_SAMPLES)
     assert text.startswith(client.text)
+    each_token_is_told_where_it_begins(client.events)
     kept = client.sound.rstrip(b"\0")
     assert whole.startswith(kept)
     assert len(client.sound) - len(kept) < FRAME_SAMPLES * 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import math
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from vivavoce.core.turn import (
     Speech,
     Text,
     TextDelta,
+    TokenLogprob,
     Tool,
     ToolCall,
     ToolCallDelta,
@@ -36,6 +38,7 @@ EVERYTHING = (
     Turn((Message("user", PARTS),), (Tool("t"),), ToolChoice("required", "t"), "alloy", Schema("s", "{}"), Sampling(0.5)),  # noqa: E501
     Transcript("heard", words=(Word("heard", 0.0, 0.5, 0.9),), language="en"),
     (Hearing("en", words=True), Utterance("Hi", "alloy"), Card("c", ("hear",), parallel=4), Limits(1.5, 10)),
+    TextDelta("a", 1, (TokenLogprob("a", -0.5, b"a", (TokenLogprob("", -math.inf, b"\xc3"),)),)),
     (TextDelta("a", 2), ToolCallDelta(0, "x"), TurnDone("length", Usage(1, 2, 3, 4, 5), "o")),
 )  # fmt: skip
 values = st.recursive(

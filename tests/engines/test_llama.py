@@ -1,6 +1,7 @@
 """The embedded brain answers, stops, counts and refuses as the contract of a local engine says."""
 
 import json
+import math
 import threading
 from collections.abc import Generator, Iterator
 from itertools import islice
@@ -21,6 +22,7 @@ from vivavoce.core.turn import (
     Speech,
     Text,
     TextDelta,
+    TokenLogprob,
     ToolCall,
     ToolResult,
     Turn,
@@ -227,6 +229,67 @@ def test_a_prompt_over_the_context_is_refused_with_its_size(brain: Llama) -> Non
         "This model's maximum context length is 8192 tokens. However, your messages resulted in "
         f"{resulted} tokens. Please reduce the length of the messages."
     )
+
+
+def logprobs(brain: Llama, asked: Turn) -> tuple[str, list[TokenLogprob]]:
+    events = [event for event in brain.generate(asked) if isinstance(event, TextDelta)]
+    return "".join(event.text for event in events), [token for event in events for token in event.logprobs]
+
+
+def test_the_tokens_of_an_answer_are_told_with_their_likelihoods(brain: Llama) -> None:
+    text, tokens = logprobs(brain, turn("Say one, two, three.", temperature=0.0, logprobs=True, top_logprobs=3))
+    assert b"".join(token.data for token in tokens).strip() == text.encode()
+    assert len(tokens) in {brain.count([text])[0], brain.count([text])[0] + 1}
+    for token in tokens:
+        assert len(token.top) == 3
+        assert token.logprob == token.top[0].logprob <= 0  # the likeliest is taken
+        assert [other.logprob for other in token.top] == sorted((other.logprob for other in token.top), reverse=True)
+        assert sum(math.exp(other.logprob) for other in token.top) <= 1.001
+
+
+def test_no_candidates_are_told_where_none_were_asked_for(brain: Llama) -> None:
+    text, tokens = logprobs(brain, turn("Say one, two, three.", temperature=0.0, logprobs=True))
+    assert b"".join(token.data for token in tokens).strip() == text.encode()
+    assert not any(token.top for token in tokens)
+    assert logprobs(brain, turn("Say one.", temperature=0.0))[1] == []
+
+
+def test_a_character_of_several_tokens_is_told_as_one(brain: Llama) -> None:
+    schema = Schema("word", json.dumps({"const": "東京 🎉 naïve"}))
+    asked = Turn(turn("Say it.").messages, schema=schema, sampling=Sampling(logprobs=True))
+    text, tokens = logprobs(brain, asked)
+    assert "🎉" in json.loads(text)
+    assert b"".join(token.data for token in tokens) == text.encode()
+    assert "🎉" in [token.token.strip() for token in tokens]
+
+
+def test_tokens_where_an_answer_in_json_is_held_to_a_schema(brain: Llama) -> None:
+    shape = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    asked = Turn(turn("How old?").messages, schema=Schema("p", json.dumps(shape)), sampling=Sampling(logprobs=True))
+    text, tokens = logprobs(brain, asked)
+    assert b"".join(token.data for token in tokens) == text.encode()
+
+
+def token_ids(brain: Llama, text: str) -> list[int]:
+    return brain._llama.ask("POST", [("/tokenize", json.dumps({"content": text}))])[0]["tokens"]
+
+
+def test_a_token_can_be_banned_and_forced_by_its_id(brain: Llama) -> None:
+    asked = "What is the capital of Italy?"
+    assert "Rome" in whole(brain, turn(asked, temperature=0.0))[0]
+    rome = [token for text in ("Rome", " Rome") for token in token_ids(brain, text)]
+    assert len(rome) == 2
+    banned = tuple((token, -100) for token in rome)
+    assert "Rome" not in whole(brain, turn(asked, temperature=0.0, logit_bias=banned))[0]
+    forced = whole(brain, turn(asked, temperature=0.0, logit_bias=((rome[1], 100),), max_tokens=4))[0]
+    assert forced == "Rome Rome Rome Rome"
+
+
+def test_biases_of_nothing_change_nothing(brain: Llama) -> None:
+    """Also of ids that the model has no token for: clients know those of other models."""
+    plain = whole(brain, turn("Say something nice.", temperature=0.0))[0]
+    for bias in [(), ((999_999, 100), (10**9 - 1, -100)), ((5, 0),)]:
+        assert whole(brain, turn("Say something nice.", temperature=0.0, logit_bias=bias))[0] == plain
 
 
 def test_speech_and_tools_reach_it_as_words(brain: Llama) -> None:

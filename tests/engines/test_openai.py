@@ -24,6 +24,7 @@ from vivavoce.core.turn import (
     Speech,
     Text,
     TextDelta,
+    TokenLogprob,
     Tool,
     ToolCallDelta,
     ToolChoice,
@@ -162,6 +163,48 @@ async def test_sampling_and_speech_are_passed_on(upstream: Upstream, make: Make)
     assert asked["messages"] == [{"role": "user", "content": "heard"}]
     names = ("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty", "max_tokens")
     assert [asked[name] for name in names] == [0.0, 0.5, 7, ["a", "b"], 0.1, 0.2, 30]
+
+
+def token(text: str | bytes, *top: str) -> dict[str, Any]:
+    data = text.encode() if isinstance(text, str) else text
+    body = {"token": data.decode(errors="replace"), "logprob": -0.5, "bytes": list(data)}
+    return body | {"top_logprobs": [{"token": other, "logprob": -1.5, "bytes": list(other.encode())} for other in top]}
+
+
+def likely(content: str, *tokens: dict[str, Any]) -> bytes:
+    choice = {"index": 0, "delta": {"content": content}, "logprobs": {"content": list(tokens), "refusal": None}}
+    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+
+async def test_likelihoods_and_biases_are_passed_on_and_likelihoods_come_back(upstream: Upstream, make: Make) -> None:
+    upstream.says = [
+        likely("Hel", token("Hel", "Hel", "Hi")),
+        likely("lo ", token("lo"), token(" ")),
+        likely("", token(b"\xf0\x9f")),
+        likely("🎉", token(b"\x8e\x89")),
+        *ANSWER[3:],
+    ]
+    asked = replace(TURN, sampling=Sampling(logprobs=True, top_logprobs=1, logit_bias=((5, -100), (7, 3))))
+    async with aclosing(make().generate(asked)) as events:
+        *words, done = [event async for event in events]
+    assert isinstance(done, TurnDone)
+    pieces = [word for word in words if isinstance(word, TextDelta)]
+    assert [(piece.text, piece.tokens, [one.data for one in piece.logprobs]) for piece in pieces] == [
+        ("Hel", 1, [b"Hel"]),
+        ("lo", 1, [b"lo"]),
+        (" ", 1, [b" "]),
+        ("🎉", 2, [b"\xf0\x9f", b"\x8e\x89"]),
+    ]
+    assert pieces[0].logprobs == (TokenLogprob("Hel", -0.5, b"Hel", (TokenLogprob("Hel", -1.5, b"Hel"),)),)
+    names = ("logprobs", "top_logprobs", "logit_bias")
+    assert [upstream.asked[0][name] for name in names] == [True, 1, {"5": -100, "7": 3}]
+
+
+async def test_likelihoods_nobody_asked_for_are_not_told(upstream: Upstream, make: Make) -> None:
+    upstream.says = [likely("Hello.", token("Hello.")), *ANSWER[3:]]
+    async with aclosing(make().generate(TURN)) as events:
+        assert await anext(events) == TextDelta("Hello.", 2)
+    assert not upstream.asked[0].keys() & {"logprobs", "top_logprobs", "logit_bias"}
 
 
 SHAPES: dict[str, tuple[list[bytes], tuple[str, TurnDone]]] = {

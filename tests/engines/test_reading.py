@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vivavoce.core.errors import EngineFailed
-from vivavoce.core.turn import Message, Text, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
+from vivavoce.core.turn import Message, Sampling, Text, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 
 TURN = Turn((Message("user", (Text("Hi"),)),))
@@ -95,6 +95,63 @@ def test_what_waits_for_its_sentence_goes_out_where_the_model_ends(reason: str) 
 
 def test_without_a_limit_the_model_ends_it() -> None:
     assert answer(*["Yes.", " "] * 50, soft=0)[0] == " ".join(["Yes."] * 50)
+
+
+def taken(token: str) -> dict[str, Any]:
+    """A chunk of one token, with its logarithm and one other that might have stood there."""
+    entry = {"id": 1, "token": token, "bytes": list(token.encode()), "logprob": -0.5}
+    other = {"id": 2, "token": "x", "bytes": [120], "logprob": -1.5}
+    return {"delta": {"content": token}, "logprobs": {"content": [{**entry, "top_logprobs": [entry, other]}]}}
+
+
+def deltas(*tokens: str, soft: int = 0) -> list[tuple[str, int, str]]:
+    """Each piece of what is read, how many tokens it counts for, and the text of the tokens told with it."""
+    turn = Turn(TURN.messages, sampling=Sampling(logprobs=True, top_logprobs=1))
+    events = [
+        json.dumps({"choices": [taken(token)], "timings": {"predicted_n": made}})
+        for made, token in enumerate(tokens, 1)
+    ]
+    found = [event for event in read_answer(turn, [*events, USAGE], soft) if isinstance(event, TextDelta)]
+    assert all(len(token.top) == 1 for piece in found for token in piece.logprobs)
+    return [(piece.text, piece.tokens, "|".join(token.token for token in piece.logprobs)) for piece in found]
+
+
+def test_tokens_go_with_their_words() -> None:
+    assert deltas("One", " two", ".") == [("One", 1, "One"), (" two", 1, " two"), (".", 1, ".")]
+
+
+def test_white_space_around_an_answer_takes_its_tokens_with_it() -> None:
+    """A token that is partly white space is told whole."""
+    assert deltas("\n", " One", ".", "\n\n", " two", ".\n", "\n") == [
+        ("One", 2, " One"),
+        (".", 1, "."),
+        ("\n\n", 1, "\n\n"),
+        (" two", 1, " two"),
+        (".", 1, ".\n"),
+    ]
+
+
+def test_words_that_waited_come_token_by_token() -> None:
+    assert deltas("It", " is", " an", " end", soft=3) == [
+        ("It", 1, "It"),
+        (" is", 1, " is"),
+        (" an", 1, " an"),
+        (" end", 1, " end"),
+    ]
+
+
+def test_a_token_that_is_told_in_two_parts_counts_once() -> None:
+    assert deltas("Well", ".\n", "Now", "?", soft=0) == [
+        ("Well", 1, "Well"),
+        (".", 1, ".\n"),
+        ("\n", 0, ""),
+        ("Now", 1, "Now"),
+        ("?", 1, "?"),
+    ]
+
+
+def test_tokens_after_the_last_sentence_are_dropped() -> None:
+    assert deltas("One", ".", " Two", " three", ".", " Four", " five", ".", soft=4)[-1] == (".", 1, ".")
 
 
 def arguments(*words: str) -> list[Any]:

@@ -319,6 +319,14 @@ def test_a_model_that_knows_tools_calls_them_itself(knowing: Llama) -> None:
     assert done.reason == "tool_calls"
 
 
+def test_a_model_that_knows_tools_tells_the_tokens_of_its_words(knowing: Llama) -> None:
+    asked = Turn((*seen("Rome"), Message("user", (Text("Thanks!"),))), (WEATHER,), sampling=Sampling(logprobs=True))
+    events = [event for event in knowing.generate(asked) if isinstance(event, TextDelta)]
+    text = "".join(event.text for event in events)
+    assert text
+    assert b"".join(token.data for event in events for token in event.logprobs).strip() == text.encode()
+
+
 def test_a_model_that_knows_tools_is_made_to_call(knowing: Llama) -> None:
     asked = turn("is it nice in Madrid", WEATHER, tool_choice=ToolChoice("required"))
     [(name, arguments)], _ = whole(knowing, asked)

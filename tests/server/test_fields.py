@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from openai import BadRequestError
 
 from tests.support.serving import MODEL, Serving, model
-from vivavoce.testing import Says
+from vivavoce.core.turn import Stream, TextDelta, TokenLogprob, ToolCallDelta, Turn, TurnDone
+from vivavoce.testing import Says, Speaks
 
 USER: Any = [{"role": "user", "content": "Hi"}]
 
@@ -71,6 +73,79 @@ async def test_a_strict_server_refuses_what_the_original_refused(serving: Servin
         response = await served.post(**body, **more)
         error = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
         assert (response.status_code, response.json()) == (400, {"error": error})
+
+
+class Likely(Says):
+    """Tells how likely each of its words was."""
+
+    async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
+        async for event in super().generate(turn):
+            if isinstance(event, TextDelta) and turn.sampling.logprobs:
+                top = (TokenLogprob("x", -1.5, b"x"),) * turn.sampling.top_logprobs
+                event = replace(event, logprobs=(TokenLogprob(event.text, -0.5, event.text.encode(), top),))  # noqa: PLW2901
+            yield event
+
+
+WORDS = ["Good ", "day ", "to ", "you."]
+
+
+@pytest.mark.parametrize("spoken", [False, True], ids=["written", "spoken"])
+async def test_the_official_client_reads_the_tokens_of_an_answer(serving: Serving, spoken: bool) -> None:
+    served = await serving(models={MODEL: model(think=Likely(*WORDS))})
+    body: Any = served.say() if spoken else {"model": MODEL, "messages": USER}
+    answer = await served.openai.chat.completions.create(**body | {"stream": False}, logprobs=True, top_logprobs=2, n=2)
+    for choice in answer.choices:
+        assert choice.logprobs is not None
+        assert [token.token for token in choice.logprobs.content or []] == WORDS
+        assert all(len(token.top_logprobs) == 2 for token in choice.logprobs.content or [])
+    body = served.say(stream=True) if spoken else body
+    tokens: list[str] = []
+    async for chunk in await served.openai.chat.completions.create(**body | {"stream": True}, logprobs=True):
+        for part in chunk.choices:
+            found = [token.token for token in (part.logprobs.content or [])] if part.logprobs else []
+            text = getattr(part.delta.audio, "transcript", None) if spoken else part.delta.content
+            assert "".join(found) == (text or "")
+            tokens += found
+    assert tokens == WORDS
+
+
+async def test_the_official_helper_gathers_the_tokens_of_a_stream(serving: Serving) -> None:
+    served = await serving(models={MODEL: model(think=Likely(*WORDS))})
+    async with served.openai.chat.completions.stream(model=MODEL, messages=USER, logprobs=True) as stream:
+        answer = await stream.get_final_completion()
+    assert answer.choices[0].logprobs is not None
+    assert [token.token for token in answer.choices[0].logprobs.content or []] == WORDS
+
+
+@pytest.mark.parametrize("spoken", [False, True], ids=["written", "spoken"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 30, 60, 90, 500])
+async def test_tokens_of_words_that_were_not_given_are_not_told(serving: Serving, spoken: bool, limit: int) -> None:
+    served = await serving(models={MODEL: model(think=Likely(*WORDS), speak=Speaks(60))})
+    body: Any = served.say() if spoken else {"messages": USER}
+    choice = (await served.post(**body, logprobs=True, max_tokens=limit)).json()["choices"][0]
+    text = choice["message"]["audio"]["transcript"] if spoken else choice["message"]["content"]
+    tokens = [token["token"] for token in (choice["logprobs"] or {"content": []})["content"]]
+    assert "".join(tokens).startswith(text)
+    assert "".join(tokens).strip() == text.strip()
+
+
+async def test_a_stored_answer_keeps_its_tokens(serving: Serving) -> None:
+    served = await serving(models={MODEL: model(think=Likely(*WORDS))})
+    answer = (await served.post(messages=USER, logprobs=True, top_logprobs=1, store=True)).json()
+    stored = (await served.http.get(f"/v1/chat/completions/{answer['id']}")).json()
+    assert stored["choices"][0]["logprobs"] == answer["choices"][0]["logprobs"]
+    assert len(stored["choices"][0]["logprobs"]["content"]) == len(WORDS)
+
+
+@pytest.mark.parametrize("more", [{}, {"logprobs": False}, {"logprobs": None}])
+async def test_tokens_that_nobody_asked_for_are_not_told(serving: Serving, more: dict[str, Any]) -> None:
+    served = await serving(models={MODEL: model(think=Likely(*WORDS))})
+    assert (await served.post(messages=USER, **more)).json()["choices"][0]["logprobs"] is None
+
+
+async def test_an_engine_that_cannot_tell_gives_null(serving: Serving) -> None:
+    served = await serving(models={MODEL: model(think=Says(*WORDS))})
+    assert (await served.post(messages=USER, logprobs=True)).json()["choices"][0]["logprobs"] is None
 
 
 async def test_endpoints_that_the_page_says_are_not_served_are_unknown(serving: Serving) -> None:

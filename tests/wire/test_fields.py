@@ -143,6 +143,15 @@ BAD: list[tuple[dict[str, Any], str, str, str | None]] = [
         "invalid_type",
     ),
     (
+        {"logit_bias": {str(token): 1 for token in range(1025)}},
+        (
+            "Invalid 'logit_bias': too many properties. Expected an object with at most 1024 properties, but got an "
+            "object with 1025 properties instead."
+        ),
+        "logit_bias",
+        "object_above_max_properties",
+    ),
+    (
         {"logprobs": 5},
         "Invalid type for 'logprobs': expected a boolean, but got an integer instead.",
         "logprobs",
@@ -214,6 +223,11 @@ STRICT: list[tuple[dict[str, Any], str, str | None]] = [
         None,
     ),
     (
+        {"logit_bias": {"1": 1, "Paris" * 100: 1}},
+        f"Invalid key in 'logit_bias': {('Paris' * 100)[:64]}. You should only be submitting non-negative integers.",
+        "logit_bias",
+    ),
+    (
         {"reasoning_effort": "low", "x": 1, "web_search_options": {}},
         "Unrecognized request arguments supplied: reasoning_effort, x",
         None,
@@ -268,7 +282,16 @@ def test_likelihoods_reach_the_turn() -> None:
 
     assert sampling(logprobs=True, top_logprobs=20) == Sampling(logprobs=True, top_logprobs=20)
     assert sampling(logprobs=True) == Sampling(logprobs=True)
-    assert sampling(logit_bias={"1": 1}, logprobs=None) == Sampling()
+
+
+def test_biases_reach_the_turn_by_their_tokens_ids() -> None:
+    def bias(given: dict[str, int] | None) -> tuple[tuple[int, int], ...]:
+        return chat.to_turn(chat.decode(body(logit_bias=given)), {}, {}).sampling.logit_bias
+
+    assert bias({"50256": -100, "1": 100}) == ((50256, -100), (1, 100))
+    assert bias({"07": 1, "7": 2}) == ((7, 2),)
+    assert bias({"Paris": 5, "-1": 5, "1.0": 5, "": 5, "9" * 10: 5, "٣": 5, "2": 0}) == ((2, 0),)
+    assert bias({}) == bias(None) == ()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE, Pcm
-from vivavoce.core.turn import AudioDelta, Send, TextDelta, TurnEvent
+from vivavoce.core.turn import AudioDelta, Send, TextDelta, TokenLogprob, TurnEvent
 
 # More than any voice needs for one character ("$7" is "seven dollars"), in audio tokens.
 TOKENS_A_CHARACTER = 12
@@ -39,7 +39,8 @@ class Budget:
         self._spoken = spoken
         self._text = ""
         self._ends: list[int] = []
-        self._tokens: list[int] = []
+        self._tokens = [0]
+        self._logprobs: list[tuple[TokenLogprob, ...]] = []
         self._released = 0
         self._said = 0
         self._samples = 0
@@ -90,7 +91,8 @@ class Budget:
     async def _take_text(self, event: TextDelta) -> None:
         self._text += event.text
         self._ends.append(len(self._text))
-        self._tokens.append((self._tokens[-1] if self._tokens else 0) + event.tokens)
+        self._tokens.append(self._tokens[-1] + event.tokens)
+        self._logprobs.append(event.logprobs)
         self._holding = self._holding or self._worst(math.inf) > self._limit
         if not self._holding:
             await self._release(len(self._text))
@@ -158,8 +160,10 @@ class Budget:
 
     async def _release(self, end: int) -> None:
         if end > self._released:
-            start, before, self._released = self._released, self.text_tokens, end
-            await self._send(TextDelta(self._text[start:end], self.text_tokens - before))
+            start, self._released = self._released, end
+            first, last = self._begun(start), self._begun(end)
+            logprobs = tuple(logprob for told in self._logprobs[first:last] for logprob in told)
+            await self._send(TextDelta(self._text[start:end], self._tokens[last] - self._tokens[first], logprobs))
 
     def _whole_words(self, end: int) -> int:
         """`end`, or the end of the word before it if it falls inside one that was not passed on yet."""
@@ -170,7 +174,7 @@ class Budget:
 
     def _worst(self, longest: float) -> float:
         """The most that all text so far can cost with its sound, of which no more than `longest` is to come."""
-        tokens = self._tokens[-1] if self._tokens else 0
+        tokens = self._tokens[-1]
         if not self._spoken:
             return tokens
         start, before = self._piece
@@ -182,7 +186,11 @@ class Budget:
 
     def _tokens_until(self, end: int) -> int:
         """Tokens of the first `end` characters; a token begun counts."""
-        return self._tokens[bisect_left(self._ends, end)] if end else 0
+        return self._tokens[self._begun(end)]
+
+    def _begun(self, end: int) -> int:
+        """How many of the deltas that came have a part in the first `end` characters."""
+        return bisect_left(self._ends, end) + 1 if end else 0
 
 
 def _frames(samples: int) -> int:

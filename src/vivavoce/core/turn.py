@@ -105,6 +105,8 @@ class Sampling:
     """Budget of the whole answer: text tokens plus audio tokens (20 a second)."""
     logprobs: bool = False
     top_logprobs: int = 0
+    logit_bias: tuple[tuple[int, int], ...] = ()
+    """Tokens by their ids in the model's own vocabulary, each with what is added to its logit: -100 to 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,27 @@ class InputTranscript:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token of the answer, or one that might have stood in its place."""
+
+    token: str
+    logprob: float
+    """The natural logarithm of its probability."""
+    data: bytes
+    """Its UTF-8; part of a character where a character is several tokens."""
+    top: tuple["TokenLogprob", ...] = ()
+    """The likeliest at this place, if asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next characters of the answer."""
 
     text: str
     tokens: int = 1
     """How many of the model's own tokens they are."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """The tokens that begin in them, where `Sampling.logprobs` asks for them and the engine tells them."""
 
 
 @dataclass(frozen=True, slots=True)

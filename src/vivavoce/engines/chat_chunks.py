@@ -6,6 +6,7 @@ import msgspec
 
 from vivavoce.core.errors import EngineFailed
 from vivavoce.core.turn import Reason, ToolCallDelta
+from vivavoce.engines.logprobs import Logprobs
 
 Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=128)]
 """Of a call among those of one answer; calls are kept in a list as long as the last of them says."""
@@ -57,6 +58,7 @@ class Choice(msgspec.Struct):
 
     delta: Delta | None = None
     finish_reason: str | None = None
+    logprobs: Logprobs | None = None
 
 
 class Chunk(msgspec.Struct):

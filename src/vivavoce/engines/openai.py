@@ -13,7 +13,8 @@ from vivavoce.core.engines import Card, Utterance
 from vivavoce.core.errors import EngineFailed
 from vivavoce.core.turn import Reason, Sampling, Stream, TextDelta, Tool, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines.chat_chunks import END, REASONS, Chunk, read_chunk
-from vivavoce.engines.prompts import chat_messages
+from vivavoce.engines.logprobs import Spelling, candidates
+from vivavoce.engines.prompts import biases, chat_messages
 from vivavoce.engines.upstream import Upstream, mapped, next_in_time
 
 BYTES_A_TOKEN = 4
@@ -90,7 +91,7 @@ class OpenAICompatible:
         """
         reason: Reason | None = None
         called = False
-        usage = Usage()
+        usage, spelling = Usage(), Spelling(turn.sampling)
         async with (
             self._upstream.post("/chat/completions", await self._body(turn)) as response,
             aclosing(self._events(response)) as events,
@@ -106,8 +107,9 @@ class OpenAICompatible:
                         cached=(cached.cached_tokens or 0) if cached else 0,
                     )
                 for choice in chunk.choices:
-                    if choice.delta is not None and choice.delta.content:
-                        yield TextDelta(choice.delta.content, _tokens(choice.delta.content))
+                    text = (choice.delta and choice.delta.content) or ""
+                    for piece, logprobs in spelling.pieces(text, choice.logprobs):
+                        yield TextDelta(piece, len(logprobs) or _tokens(piece), logprobs)
                     for call in (choice.delta and choice.delta.tool_calls) or ():
                         called = True
                         yield call.told()
@@ -215,4 +217,7 @@ def _sampling(sampling: Sampling) -> dict[str, Any]:
         "presence_penalty": sampling.presence_penalty or None,
         "frequency_penalty": sampling.frequency_penalty or None,
         "max_tokens": sampling.max_tokens,
+        "logprobs": sampling.logprobs or None,
+        "top_logprobs": candidates(sampling) or None,
+        "logit_bias": biases(sampling) or None,
     }

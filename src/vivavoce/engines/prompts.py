@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, PublicError
-from vivavoce.core.turn import Message, Part, Speech, Text, ToolCall, ToolResult, Turn
+from vivavoce.core.turn import Message, Part, Sampling, Speech, Text, ToolCall, ToolResult, Turn
+from vivavoce.engines.logprobs import candidates
 from vivavoce.engines.schemas import parsed
 
 SCHEMA_ANSWER = 1024
@@ -49,7 +50,13 @@ def chat_request(turn: Turn, instruction: str, temperature: float, most: int) ->
     limit = most if turn.schema is None else SCHEMA_ANSWER
     if chosen.max_tokens is not None:
         limit = min(limit, chosen.max_tokens) if turn.schema is None else chosen.max_tokens
-    asked = {"top_p": chosen.top_p, "seed": chosen.seed, "stop": list(chosen.stop) or None}
+    asked = {
+        "top_p": chosen.top_p,
+        "seed": chosen.seed,
+        "stop": list(chosen.stop) or None,
+        "n_probs": candidates(chosen) or None,
+        "logit_bias": biases(chosen) or None,
+    }
     return {
         "messages": chat_messages(turn, instruction),
         "temperature": temperature if chosen.temperature is None else chosen.temperature,
@@ -63,6 +70,11 @@ def chat_request(turn: Turn, instruction: str, temperature: float, most: int) ->
         **{name: value for name, value in asked.items() if value is not None},
         **_shape(turn),
     }
+
+
+def biases(sampling: Sampling) -> dict[str, int]:
+    """What is added to the logits of tokens, by their ids."""
+    return {str(token): bias for token, bias in sampling.logit_bias}
 
 
 def ending(request: dict[str, Any]) -> dict[str, Any]:

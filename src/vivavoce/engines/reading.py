@@ -1,6 +1,5 @@
 """The stream llama.cpp answers with, as events of ours."""
 
-import re
 import secrets
 import string
 from collections.abc import Iterable, Iterator
@@ -8,13 +7,10 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from vivavoce.core.errors import EngineFailed
-from vivavoce.core.phrases import Phrases
 from vivavoce.core.turn import Reason, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
+from vivavoce.engines.logprobs import Logprobs, Spelling
 from vivavoce.engines.prompts import Refusal, refused
-
-_SENTENCE = re.compile(r"[.!?。！？…][\"')\]}»”’」』*_`~]*\Z")
-_SIGNS = 9  # more than end a sentence
-_TRAILING_OFF = re.compile(r"(?:…|\.\.\.)[\"')\]}»”’*_`~]*(?=\s)")
+from vivavoce.engines.words import Words
 
 
 class _Function(msgspec.Struct):
@@ -30,11 +26,14 @@ class _Call(msgspec.Struct):
 class _Delta(msgspec.Struct):
     content: str | None = None
     tool_calls: list[_Call] = []
+    logprobs: Logprobs | None = None
+    """Of the words; beside the delta in llama.cpp's stream."""
 
 
 class _Choice(msgspec.Struct):
     delta: _Delta
     finish_reason: str | None = None
+    logprobs: Logprobs | None = None
 
 
 class _Cached(msgspec.Struct):
@@ -96,7 +95,7 @@ class _Stream:
             for choice in chunk.choices:
                 if choice.finish_reason in {"length", "tool_calls"}:
                     self.reason = "length" if choice.finish_reason == "length" else "tool_calls"
-            yield _merged([choice.delta for choice in chunk.choices])
+            yield _merged(chunk.choices)
         if self._usage is None:
             raise EngineFailed
 
@@ -110,54 +109,6 @@ class _Stream:
         return TurnDone(self.reason, Usage(text_in=used.prompt_tokens, text_out=used.completion_tokens, cached=cached))
 
 
-class _Words:
-    """The words of one answer as they may go out: no white space leads or ends them, and they end in time."""
-
-    def __init__(self, soft: int) -> None:
-        self._soft = soft
-        self._phrases = Phrases("sentence")
-        self._text = ""
-        self._space = ""  # what came after it: only told once words follow
-        self._told = 0
-        self._enough: int | None = None  # how long the text was when `soft` tokens had been made
-        self.ended: Reason | None = None
-
-    def add(self, more: str, made: int) -> str:
-        """What goes out now that there is `more`, `made` tokens into the answer."""
-        self._space += more
-        text = self._space.rstrip() if self._text else self._space.strip()
-        if text:
-            self._space = self._space[len(self._space.rstrip()) :]
-            self._text += text
-        pieces = self._phrases.feed(text)
-        if not self._soft or made < self._soft:
-            return self.rest()
-        if self._enough is None:
-            self._enough = len(self._text)
-        ends = [piece.end for piece in pieces if piece.end >= self._enough and self._is_end(piece.end)]
-        dots = _TRAILING_OFF.finditer(self._text, max(0, self._enough - _SIGNS))
-        ends += [found.end() for found in dots if found.end() >= self._enough]
-        if ends:
-            self.ended = "stop"
-            return self._tell(min(ends))
-        if made >= 2 * self._soft:
-            self.ended = "length"
-            return self.rest()
-        return self._tell(self._enough)  # the rest of the sentence goes out whole: what follows tells where it ends
-
-    def rest(self) -> str:
-        """All words that have not gone out."""
-        return self._tell(len(self._text))
-
-    def _is_end(self, at: int) -> bool:
-        """Whether a piece that ends here ends a sentence or a line: long sentences are cut elsewhere as well."""
-        return self._text[at : at + 1] in {"\r", "\n"} or bool(_SENTENCE.search(self._text, max(0, at - _SIGNS), at))
-
-    def _tell(self, end: int) -> str:
-        start, self._told = self._told, max(end, self._told)
-        return self._text[start : self._told]
-
-
 def read_answer(
     turn: Turn, events: Iterable[str], soft: int = 0
 ) -> Iterator[TextDelta | ToolCallDelta | TurnDone | None]:
@@ -169,21 +120,21 @@ def read_answer(
         PublicError: llama.cpp refused, or broke off.
     """
     stream = _Stream(turn, events)
-    words, told, calling = _Words(soft), 0, False
+    words, spelling, calling = Words(soft), Spelling(turn.sampling), False
     for delta in stream:
         calling = calling or bool(delta.tool_calls)
         yield from (event for call in delta.tool_calls for event in _native(call))
-        text = words.add(delta.content or "", stream.made)
-        if text:
-            yield TextDelta(text, stream.made - told)
-            told = stream.made
-        else:
-            yield None
+        told = [
+            piece
+            for text, logprobs in spelling.pieces(delta.content or "", delta.logprobs) or [("", ())]
+            for piece in words.add(text, stream.made, logprobs)
+        ]
+        yield from told or [None]
         if words.ended and not calling:
             stream.reason = words.ended
             break
-    if text := "" if words.ended == "stop" else words.rest():
-        yield TextDelta(text, stream.made - told)
+    if words.ended != "stop":
+        yield from words.rest()
     yield stream.done()
 
 
@@ -217,9 +168,10 @@ def read_arguments(
     yield stream.done()
 
 
-def _merged(deltas: list[_Delta]) -> _Delta:
-    content = "".join(delta.content or "" for delta in deltas)
-    return _Delta(content, [call for delta in deltas for call in delta.tool_calls])
+def _merged(choices: list[_Choice]) -> _Delta:
+    content = "".join(choice.delta.content or "" for choice in choices)
+    tokens = [token for choice in choices if choice.logprobs for token in choice.logprobs.content or ()]
+    return _Delta(content, [call for choice in choices for call in choice.delta.tool_calls], Logprobs(tokens))
 
 
 def _native(call: _Call) -> Iterator[ToolCallDelta]:

@@ -23,6 +23,7 @@ from vivavoce.wire import chat, completion
 from vivavoce.wire.chunks import ChunkEncoder
 from vivavoce.wire.completion import AudioBody, Choice, Head
 from vivavoce.wire.ids import audio_id
+from vivavoce.wire.logprobs import ChosenToken, Logprobs, chosen_tokens
 from vivavoce.wire.request import ChatRequest
 
 PROJECT = "default"
@@ -47,6 +48,7 @@ class Answer:
             before=before.encoder if before else None,
         )
         self._text = ""
+        self._tokens: list[ChosenToken] = []
         self._said = 0
         self._sound: list[bytes] = []
         self._calls: list[ToolCall] = []
@@ -68,6 +70,7 @@ class Answer:
         """Remember an event."""
         if isinstance(event, TextDelta):
             self._text += event.text
+            self._tokens += chosen_tokens(event.logprobs)
         elif isinstance(event, AudioDelta):
             self._sound.append(event.pcm.data)
             self._said = event.text_end
@@ -131,11 +134,13 @@ class Answer:
 
     def _choice(self, audio: AudioBody | None) -> Choice:
         reason = chat.finish_reason(self._request, self._end.reason)
-        return completion.choice(self.index, self._text, reason, audio=audio, calls=self._calls, legacy=self._legacy)
+        made = completion.choice(self.index, self._text, reason, audio=audio, calls=self._calls, legacy=self._legacy)
+        made.logprobs = Logprobs(self._tokens) if self._tokens else None
+        return made
 
     def _encoded(self, event: TurnEvent) -> bytes:
         if isinstance(event, TextDelta):
-            return self.encoder.text(event.text)
+            return self.encoder.text(event.text, chosen_tokens(event.logprobs))
         if isinstance(event, AudioDelta):
             return self.encoder.sound(event.pcm.data)
         if isinstance(event, ToolCallDelta):

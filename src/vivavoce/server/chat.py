@@ -79,7 +79,7 @@ class Answers:
         await together([self._respond(turn, answer.take) for answer in self._answers])
         choices = [await answer.choice() for answer in self._answers]
         await self._keep(turn)
-        size = sum(len(choice.message.audio.data) for choice in choices if choice.message.audio)
+        size = sum(map(completion.size, choices))
         metadata = self._request.metadata or {} if self._keeping else None
         body = await aside(size, completion.encode, self._head, choices, self._usage(), metadata)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

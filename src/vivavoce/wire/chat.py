@@ -9,7 +9,6 @@ from vivavoce.core.turn import (
     Part,
     Reason,
     Role,
-    Sampling,
     Schema,
     Speech,
     Text,
@@ -17,7 +16,7 @@ from vivavoce.core.turn import (
     ToolResult,
     Turn,
 )
-from vivavoce.wire import conversation, strictness, tools
+from vivavoce.wire import conversation, sampling, strictness, tools
 from vivavoce.wire.bodies import check_text, read
 from vivavoce.wire.completion import FinishReason
 from vivavoce.wire.request import (
@@ -37,8 +36,6 @@ from vivavoce.wire.request import (
     UserMessage,
 )
 from vivavoce.wire.supported import SUPPORTED
-
-NO_LOGPROBS = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +71,7 @@ def decode(body: bytes, *, strict: bool = False) -> ChatRequest:
     check_text(body, _encoded(request))
     tools.check(request.about_tools)
     _check_audio(request)
-    if request.top_logprobs and not request.logprobs:
-        raise BadRequest(NO_LOGPROBS, param="top_logprobs")
+    sampling.check(request)
     if strict:
         strictness.check(request, body, hears=any(True for _ in recordings(request)))
     return request
@@ -143,21 +139,11 @@ def to_turn(request: ChatRequest, taken: Mapping[Place, Speech | Text], said: Ma
     messages = tuple(
         Message(_role(message), tuple(_parts(m, message, taken, said))) for m, message in enumerate(request.messages)
     )
-    stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
-    sampling = Sampling(
-        temperature=request.temperature,
-        top_p=request.top_p,
-        seed=request.seed,
-        stop=tuple(text for text in stop if text),
-        presence_penalty=request.presence_penalty or 0.0,
-        frequency_penalty=request.frequency_penalty or 0.0,
-        max_tokens=request.budget,
-        logprobs=bool(request.logprobs),
-        top_logprobs=request.top_logprobs or 0,
-    )
     callable_tools, choice = tools.choice_of(request.about_tools, tools.tools_of(request.about_tools))
     schema = schema_of(request.response_format)
-    return Turn(messages, callable_tools, choice, voice=voice_of(request), schema=schema, sampling=sampling)
+    return Turn(
+        messages, callable_tools, choice, voice=voice_of(request), schema=schema, sampling=sampling.chosen(request)
+    )
 
 
 def schema_of(form: ResponseFormat | None) -> Schema | None:

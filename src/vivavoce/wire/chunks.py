@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from vivavoce.core.turn import ToolCallDelta, Usage
 from vivavoce.wire.completion import FinishReason, Head, UsageBody, usage_body
+from vivavoce.wire.logprobs import ChosenToken, Logprobs
 
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
@@ -60,7 +61,7 @@ class ChunkChoice(Struct):
 
     index: int
     delta: DeltaBody
-    logprobs: UnsetType | None = UNSET
+    logprobs: Logprobs | UnsetType | None = UNSET
     finish_reason: FinishReason | None = None
 
 
@@ -104,11 +105,11 @@ class ChunkEncoder:
         self._sounding = False
         self._left_over = b""
 
-    def text(self, text: str) -> bytes:
-        """The next characters of the answer."""
+    def text(self, text: str, tokens: list[ChosenToken] | None = None) -> bytes:
+        """The next characters of the answer, and the tokens that begin in them where those are known."""
         if self._audio_id is None:
-            return self._begin("") + self._delta(DeltaBody(content=text))
-        return self._begin_sound() + self._audio(AudioDeltaBody(transcript=text))
+            return self._begin("") + self._delta(DeltaBody(content=text), tokens=tokens)
+        return self._begin_sound() + self._delta(DeltaBody(audio=AudioDeltaBody(transcript=text)), tokens=tokens)
 
     def sound(self, data: bytes) -> bytes:
         """The next sound of the answer; up to 5 bytes of it wait for the next."""
@@ -160,8 +161,11 @@ class ChunkEncoder:
     def _audio(self, audio: AudioDeltaBody) -> bytes:
         return self._delta(DeltaBody(audio=audio))
 
-    def _delta(self, delta: DeltaBody, reason: FinishReason | None = None) -> bytes:
-        logprobs = None if self._audio_id is None else UNSET
+    def _delta(
+        self, delta: DeltaBody, reason: FinishReason | None = None, *, tokens: list[ChosenToken] | None = None
+    ) -> bytes:
+        none = None if self._audio_id is None else UNSET
+        logprobs = Logprobs(tokens) if tokens else none
         return _event(self._head, [ChunkChoice(self._index, delta, logprobs, reason)], self._no_usage)
 
 

@@ -8,8 +8,13 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from vivavoce.core.turn import ToolCall, Usage
+from vivavoce.wire.logprobs import Logprobs
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+
+
+TOKEN_BYTES = 80
+"""A token with its logarithm, about."""
 
 
 class PromptDetails(Struct):
@@ -84,7 +89,7 @@ class Choice(Struct):
 
     index: int
     message: AnswerMessage
-    logprobs: None
+    logprobs: Logprobs | None
     finish_reason: FinishReason
 
 
@@ -149,6 +154,13 @@ def choice(
             CallBody(call.id, "function", CalledFunction(call.name, call.arguments)) for call in calls
         ]
     return Choice(index, message, None, reason)
+
+
+def size(choice: Choice) -> int:
+    """About how many bytes an answer's sound and tokens are."""
+    sound = len(choice.message.audio.data) if choice.message.audio else 0
+    tokens = choice.logprobs.content if choice.logprobs else []
+    return sound + TOKEN_BYTES * sum(1 + len(token.top_logprobs) for token in tokens)
 
 
 def encode(head: Head, choices: list[Choice], usage: Usage, metadata: dict[str, str] | None = None) -> bytes:

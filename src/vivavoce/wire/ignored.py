@@ -7,12 +7,10 @@ from msgspec import Meta, Struct
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Amount: TypeAlias = Literal["low", "medium", "high"]
 ServiceTier: TypeAlias = Literal["auto", "default", "flex", "scale", "priority", "fast"]
-LogitBias: TypeAlias = dict[str, Annotated[int, Meta(ge=-100, le=100)]]
-"""By the token's id, in the model's own vocabulary."""
 
 IGNORED: dict[str, tuple[str, ...]] = {
     "ChatRequest": (
-        "logprobs", "top_logprobs", "logit_bias", "prediction", "web_search_options",
+        "prediction", "web_search_options",
         "reasoning_effort", "verbosity", "service_tier", "moderation", "user", "safety_identifier",
         "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options",
     ),

@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 from vivavoce.wire.ignored import (
     Amount,
     Effort,
-    LogitBias,
     Moderation,
     Prediction,
     PromptCacheOptions,
@@ -29,6 +28,8 @@ Words: TypeAlias = Annotated[str, Meta(max_length=2**20)]
 Key: TypeAlias = Annotated[str, Meta(max_length=64)]
 Value: TypeAlias = Annotated[str, Meta(max_length=512)]
 Metadata: TypeAlias = Annotated[dict[Key, Value], Meta(max_length=16)]
+LogitBias: TypeAlias = Annotated[dict[str, Annotated[int, Meta(ge=-100, le=100)]], Meta(max_length=1024)]
+"""By the token's id, in the model's own vocabulary."""
 
 MOST_CHOICES = 8
 """Answers to one request; the original takes up to 128."""

@@ -6,6 +6,7 @@ from msgspec import Raw
 from vivavoce.core.errors import BadRequest
 from vivavoce.wire.invalid import not_json
 from vivavoce.wire.request import ChatRequest, JsonSchemaFormat
+from vivavoce.wire.sampling import check_ids
 
 TEXT_ONLY = "This model requires that either input content or output modality contain audio."
 NO_SCHEMA = (
@@ -31,6 +32,7 @@ def check(request: ChatRequest, body: bytes, *, hears: bool) -> None:
         BadRequest: it would have.
     """
     _check_names(request, body)
+    check_ids(request)
     if request.web_search_options is not None:
         raise BadRequest(NO_SEARCH, param="web_search_options")
     if not request.speaks and not hears:
