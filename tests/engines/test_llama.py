@@ -4,6 +4,7 @@ import json
 import math
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -229,6 +230,21 @@ def test_a_prompt_over_the_context_is_refused_with_its_size(brain: Llama) -> Non
         "This model's maximum context length is 8192 tokens. However, your messages resulted in "
         f"{resulted} tokens. Please reduce the length of the messages."
     )
+
+
+def test_messages_and_an_answer_over_the_context_are_refused_with_both_sizes(brain: Llama) -> None:
+    prompt = whole(brain, turn("Hi", max_tokens=1))[1].usage.text_in
+    room = 8192 - prompt
+    assert whole(brain, turn("Hi", max_tokens=room, stop=(" ",)))[1].reason == "stop"
+    with pytest.raises(BadRequest) as refused:
+        whole(brain, turn("Hi", max_tokens=room + 1))
+    assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "messages")
+    assert refused.value.message == (
+        f"This model's maximum context length is 8192 tokens. However, you requested 8193 tokens ({prompt} in the "
+        f"messages, {room + 1} in the completion). Please reduce the length of the messages or completion."
+    )
+    spoken = replace(turn("Hi", max_tokens=8192, stop=(" ",)), voice="alloy")  # most of which is sound
+    assert whole(brain, spoken)[1].reason == "stop"
 
 
 def logprobs(brain: Llama, asked: Turn) -> tuple[str, list[TokenLogprob]]:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests.support.waiting import until
 from vivavoce.core.audio import Pcm
+from vivavoce.core.context import too_long, too_long_somehow
 from vivavoce.core.engines import Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError
 from vivavoce.core.turn import (
@@ -205,6 +206,105 @@ async def test_likelihoods_nobody_asked_for_are_not_told(upstream: Upstream, mak
     async with aclosing(make().generate(TURN)) as events:
         assert await anext(events) == TextDelta("Hello.", 2)
     assert not upstream.asked[0].keys() & {"logprobs", "top_logprobs", "logit_bias"}
+
+
+TOO_LONG = {
+    "as the original": (
+        {
+            "message": "This model's maximum context length is 4097 tokens. However, your messages resulted in 4294 "
+            "tokens. Please reduce the length of the messages.",
+            "type": "invalid_request_error",
+            "param": "messages",
+            "code": "context_length_exceeded",
+        },
+        too_long(4097, 4294),
+    ),
+    "with the answer": (
+        {
+            "message": "This model's maximum context length is 4097 tokens. However, you requested 4295 tokens (3245 "
+            "in the messages, 1050 in the completion). Please reduce the length of the messages or completion.",
+            "code": 400,
+        },
+        too_long(4097, 3245, 1050),
+    ),
+    "of vLLM": (
+        {
+            "message": "'max_tokens' or 'max_completion_tokens' is too large: 1050. This model's maximum context "
+            "length is 1500 tokens and your request has 500 input tokens (1050 > 1500 - 500).",
+            "type": "BadRequestError",
+        },
+        too_long(1500, 500, 1050),
+    ),
+    "of SGLang": (
+        {"message": "The input (40000 tokens) is longer than the model's context length (32768 tokens)."},
+        too_long(32768, 40000),
+    ),
+    "of llama.cpp": (
+        {
+            "code": 400,
+            "message": "request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it",
+            "type": "exceed_context_size_error",
+            "n_prompt_tokens": 9000,
+            "n_ctx": 8192,
+        },
+        too_long(8192, 9000),
+    ),
+    "of a server without numbers": (
+        {"message": "Too much.", "code": "context_length_exceeded"},
+        too_long_somehow(),
+    ),
+    "of a server with other numbers": (
+        {"message": "The context window of 9 was exceeded by what people said, which has 5 words."},
+        too_long_somehow(),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOO_LONG)
+@pytest.mark.parametrize("wrapped", [True, False], ids=["in an envelope", "alone"])
+async def test_a_context_that_is_too_short_there_is_told_with_its_numbers(
+    upstream: Upstream, make: Make, case: str, wrapped: bool
+) -> None:
+    said, expected = TOO_LONG[case]
+    if not wrapped and "context" not in str(said["message"]):
+        said = {**said, "message": "The context length was exceeded."}
+    upstream.status = 400
+    upstream.says = [json.dumps({"error": said} if wrapped else said).encode()]
+    completion = 1050 if "1050" in expected.message else None
+    with pytest.raises(BadRequest) as refused:
+        await answer(make(), replace(TURN, sampling=Sampling(max_tokens=completion)))
+    error = refused.value
+    assert (error.message, error.param, error.code) == (expected.message, expected.param, expected.code)
+
+
+@pytest.mark.parametrize(
+    ("said", "param", "code"),
+    [
+        ({"param": "logit_bias", "code": None}, "logit_bias", None),
+        ({"param": "tools[0].function", "code": "unsupported_value"}, "tools[0].function", "unsupported_value"),
+        ({"param": "what people said", "code": "what people said"}, None, None),
+        ({"param": None, "code": 400}, None, None),
+        ({"param": {"a": 1}}, None, None),
+    ],
+)
+async def test_what_another_server_refuses_is_named_without_its_words(
+    upstream: Upstream, make: Make, said: dict[str, Any], param: str | None, code: str | None
+) -> None:
+    upstream.status = 400
+    upstream.says = [json.dumps({"error": {"message": "what people said", **said}}).encode(), b" " * 100_000]
+    with pytest.raises(BadRequest) as refused:
+        await answer(make())
+    assert refused.value.message == "The model behind this server refused the request."
+    assert (refused.value.param, refused.value.code) == (param, code)
+
+
+async def test_a_refusal_that_hangs_is_a_refusal(upstream: Upstream, make: Make) -> None:
+    upstream.status, upstream.hangs_before = 400, 1
+    upstream.says = [json.dumps({"error": {"param": "logit_bias"}}).encode(), b" "]
+    with pytest.raises(BadRequest) as refused:
+        await answer(make(first_s=0.1))
+    assert refused.value.param == "logit_bias"
+    await asyncio.wait_for(upstream.left.wait(), 5)
 
 
 SHAPES: dict[str, tuple[list[bytes], tuple[str, TurnDone]]] = {

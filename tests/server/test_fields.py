@@ -10,7 +10,8 @@ import pytest
 from openai import BadRequestError
 
 from tests.support.serving import MODEL, Serving, model
-from vivavoce.core.turn import Stream, TextDelta, TokenLogprob, ToolCallDelta, Turn, TurnDone
+from vivavoce.core.context import too_long
+from vivavoce.core.turn import Stream, Text, TextDelta, TokenLogprob, ToolCallDelta, Turn, TurnDone
 from vivavoce.testing import Says, Speaks
 
 USER: Any = [{"role": "user", "content": "Hi"}]
@@ -146,6 +147,33 @@ async def test_tokens_that_nobody_asked_for_are_not_told(serving: Serving, more:
 async def test_an_engine_that_cannot_tell_gives_null(serving: Serving) -> None:
     served = await serving(models={MODEL: model(think=Says(*WORDS))})
     assert (await served.post(messages=USER, logprobs=True)).json()["choices"][0]["logprobs"] is None
+
+
+class Narrow(Says):
+    """Takes no more than 20 words."""
+
+    async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
+        texts = (part.text for message in turn.messages for part in message.parts if isinstance(part, Text))
+        if (words := sum(len(text.split()) for text in texts)) > 20:
+            raise too_long(20, words)
+        async for event in super().generate(turn):
+            yield event
+
+
+CHAT = [{"role": role, "content": "word " * 8} for role in ("user", "assistant", "user")]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_conversation_over_the_context_is_refused(serving: Serving, stream: bool) -> None:
+    served = await serving(models={MODEL: model(think=Narrow(*WORDS))})
+    refused = await served.post(messages=CHAT, stream=stream)
+    message = (
+        "This model's maximum context length is 20 tokens. However, your messages resulted in 24 tokens. "
+        "Please reduce the length of the messages."
+    )
+    error = {"message": message, "type": "invalid_request_error", "param": "messages"}
+    assert refused.status_code == 400
+    assert refused.json() == {"error": error | {"code": "context_length_exceeded"}}
 
 
 async def test_endpoints_that_the_page_says_are_not_served_are_unknown(serving: Serving) -> None:

@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from vivavoce.core.context import too_long
 from vivavoce.core.engines import Card
 from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines import toolcalls
 from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
-from vivavoce.engines.prompts import Refusal, bad_parameters, chat_request, ending, refused, too_long, with_tools
+from vivavoce.engines.prompts import Refusal, bad_parameters, chat_request, ending, refused, with_tools
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
 
@@ -158,13 +159,17 @@ class Llama:
                 yield from read(events)
 
     def _measure(self, turn: Turn, body: str) -> int:
-        """How many tokens the prompt is, refused at once if it does not fit."""
+        """How many tokens the prompt is, refused at once if it does not fit beside the answer it is to have room for.
+
+        Of a spoken answer's `max_tokens` nobody knows how many are of its words: any room will do.
+        """
         answer = self._llama.ask("POST", [("/chat/completions/input_tokens", body)])[0]
         if "error" in answer:
             raise refused(turn, msgspec.convert(answer["error"], Refusal))
         tokens = int(answer["input_tokens"])
-        if tokens >= self._context:
-            raise too_long(tokens, self._context)
+        most = 0 if turn.voice else turn.sampling.max_tokens or 0
+        if tokens + max(most, 1) > self._context:
+            raise too_long(self._context, tokens, most)
         return tokens
 
 

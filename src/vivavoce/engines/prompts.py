@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from vivavoce.core.context import too_long
 from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, PublicError
 from vivavoce.core.turn import Message, Part, Sampling, Speech, Text, ToolCall, ToolResult, Turn
 from vivavoce.engines.logprobs import candidates
@@ -119,19 +120,10 @@ def chat_messages(turn: Turn, instruction: str) -> list[dict[str, Any]]:
 def refused(turn: Turn, why: Refusal) -> PublicError:
     """What the client is told."""
     if why.type == "exceed_context_size_error":
-        return too_long(why.n_prompt_tokens, why.n_ctx)
+        return too_long(why.n_ctx, why.n_prompt_tokens)
     if "context size" in why.message.lower():  # the answers in work have filled what they share
         return Overloaded()
     return _bad_schema(turn.schema.name) if turn.schema and why.type == "invalid_request_error" else EngineFailed()
-
-
-def too_long(tokens: int, context: int) -> BadRequest:
-    """The prompt does not fit."""
-    message = (
-        f"This model's maximum context length is {context} tokens. However, your messages resulted in "
-        f"{tokens} tokens. Please reduce the length of the messages."
-    )
-    return BadRequest(message, param="messages", code="context_length_exceeded")
 
 
 def _shape(turn: Turn) -> dict[str, Any]:

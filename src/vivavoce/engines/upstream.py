@@ -5,15 +5,20 @@ import contextlib
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx2
 import msgspec
 
-from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded
+from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded
+from vivavoce.engines.refusals import refusal
 
 T = TypeVar("T")
+
+REFUSED = {400, 413, 422}
+ERROR_BYTES = 65_536
+"""No error says more."""
 
 log = logging.getLogger("vivavoce.upstream")
 
@@ -59,17 +64,28 @@ class Upstream:
             EngineFailed: it refused the connection or the request, or broke off.
             EngineTimeout: it did not begin to answer in time.
             Overloaded: it said so.
-            BadRequest: the request is not to its liking.
+            BadRequest: the request is not to its liking, or its messages are longer than the model's context.
         """
         request = self._client.build_request("POST", path, json=body)
         with mapped():
             async with asyncio.timeout(self._first_s):
                 response = await self._client.send(request, stream=True)
         try:
+            if response.status_code in REFUSED:
+                raise refusal(await self._beginning(response), int(body.get("max_tokens") or 0))
             check(response.status_code)
             yield response
         finally:
             await response.aclose()
+
+    async def _beginning(self, response: httpx2.Response) -> bytes:
+        """As much of an answer as an error needs, or as comes of it."""
+        read = b""
+        with contextlib.suppress(EngineFailed, EngineTimeout):
+            async with aclosing(response.aiter_bytes()) as pieces:
+                while len(read) < ERROR_BYTES and (piece := await next_in_time(pieces, self._first_s)):
+                    read += piece
+        return read
 
 
 async def next_in_time(items: AsyncIterator[T], limit_s: float) -> T | None:
@@ -88,8 +104,8 @@ def check(status: int) -> None:
     """Raise what a status stands for."""
     if status in {429, 503}:
         raise Overloaded
-    if status in {400, 413, 422}:
-        raise BadRequest("The model behind this server refused the request.")
+    if status in REFUSED:
+        raise refusal(b"")
     if not 200 <= status < 300:
         log.warning("the server of a model answered %d", status)
         raise EngineFailed("The model behind this server refused to answer.")

@@ -1,0 +1,38 @@
+"""What is said of a conversation that is too long, and read from it again."""
+
+import pytest
+
+from vivavoce.core.context import excess, too_long, too_long_somehow
+from vivavoce.core.errors import BadRequest
+
+
+def test_messages_that_do_not_fit_are_told_in_the_words_of_the_original() -> None:
+    error = too_long(128_000, 131_072)
+    assert error.message == (
+        "This model's maximum context length is 128000 tokens. However, your messages resulted in 131072 tokens. "
+        "Please reduce the length of the messages."
+    )
+    assert (error.param, error.code, error.status) == ("messages", "context_length_exceeded", 400)
+
+
+def test_messages_that_leave_too_little_are_told_in_the_words_of_the_original() -> None:
+    error = too_long(4097, 3245, 1050)
+    assert error.message == (
+        "This model's maximum context length is 4097 tokens. However, you requested 4295 tokens (3245 in the messages, "
+        "1050 in the completion). Please reduce the length of the messages or completion."
+    )
+    assert (error.param, error.code) == ("messages", "context_length_exceeded")
+
+
+@pytest.mark.parametrize(
+    ("error", "tokens"),
+    [
+        (too_long(128_000, 131_072), 3073),
+        (too_long(4097, 3245, 1050), 198),
+        (too_long(8192, 8192), 1),
+        (too_long_somehow(), None),
+        (BadRequest("Of something else."), None),
+    ],
+)
+def test_how_much_is_too_much_can_be_read_from_the_words(error: BadRequest, tokens: int | None) -> None:
+    assert excess(error) == tokens
