@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from vivavoce import config as module
-from vivavoce.config import CHAT_NAMES, DEFAULT_MODEL, Config, ConfigError, embedded, find, load, thinking_at
+from vivavoce.config import (
+    CHAT_NAMES,
+    DEFAULT_MODEL,
+    Config,
+    ConfigError,
+    ModelConfig,
+    embedded,
+    find,
+    load,
+    thinking_at,
+)
 
 WHOLE = """\
 # Everything at once
@@ -29,6 +39,7 @@ speak = { default = "voice", de = "voice" }
 aliases = ["mine"]
 voices = { anna = "alloy" }
 language = "de"
+on_overflow = "trim"
 """
 
 
@@ -69,6 +80,7 @@ def test_a_whole_file_is_read() -> None:
     model = config.models["my.model"]
     assert (model.hear, model.think, model.speak) == ("ear", "brain", {"default": "voice", "de": "voice"})
     assert (model.aliases, model.voices, model.language) == (["mine"], {"anna": "alloy"}, "de")
+    assert (model.on_overflow, ModelConfig().on_overflow) == ("trim", "refuse")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +106,7 @@ def test_a_whole_file_is_read() -> None:
         ('aliases = ["mine"]', 'aliases = ["my.model"]', "'my.model' is the name of two models"),
         ('keys = ["$MY_KEY"]', 'keys = ["$NOT_SET"]', "my.toml: $NOT_SET is not set in the environment"),
         ('keys = ["$MY_KEY"]', 'keys = [""]', "[server] keys: a key is empty"),
+        ('"trim"', '"drop"', "my.toml:22: models.my.model.on_overflow: invalid enum value 'drop'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_place(wrong: str, right: str, said: str) -> None:

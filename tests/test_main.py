@@ -18,7 +18,8 @@ import pytest
 from tests.support.waiting import until
 from vivavoce import main
 from vivavoce.config import Config, ConfigError, ServerConfig, load, thinking_at
-from vivavoce.core.errors import EngineFailed
+from vivavoce.core.context import too_long
+from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
 from vivavoce.engines.child import EngineMissing
 from vivavoce.store import sweeping
@@ -113,6 +114,36 @@ async def test_each_language_has_its_voice_and_the_rest_the_default(
         assert model.card.voices == ("anna", "alloy", "echo", "only-russian")
         await ask(model, "Hi", "alloy")
     assert {language for _, language in spoken} == {"en", "ru"}
+
+
+@pytest.mark.parametrize("policy", ["", 'on_overflow = "refuse"\n', 'on_overflow = "trim"\n'])
+async def test_a_model_trims_conversations_only_where_it_is_told_to(
+    configured: Any, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    whole = scripted.Scripted.generate
+
+    async def generate(self: scripted.Scripted, turn: Turn) -> Any:
+        if len(turn.messages) > 1:
+            raise too_long(10, 20)
+        async for event in whole(self, turn):
+            yield event
+
+    monkeypatch.setattr(scripted.Scripted, "generate", generate)
+    events: list[TurnEvent] = []
+
+    async def take(event: TurnEvent) -> None:
+        events.append(event)
+
+    long = Turn(tuple(Message("user", (Text("Hi"),)) for _ in range(3)))
+    async with main.start(configured(SCRIPTED.replace("voices = ", f"{policy}voices = "))) as running:
+        responder = running.models["mine"].responder
+        assert responder is not None
+        if "trim" in policy:
+            await responder.respond(long, take)
+            assert isinstance(events[-1], TurnDone)
+        else:
+            with pytest.raises(BadRequest):
+                await responder.respond(long, take)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ def models(config: Config, engines: Mapping[str, Engine]) -> dict[str, Model]:
         speak = speaker(settings, engines) if settings.speak else None
         ears = Piecewise(hear.itself, hear.at_once) if hear else None
         think = engines[settings.think].itself if settings.think else None
-        responder = think and Cascade(hear and hear.itself, think, speak, ears=hear.at_once if hear else 1)
+        trim, heard_at_once = settings.on_overflow == "trim", hear.at_once if hear else 1
+        responder = think and Cascade(hear and hear.itself, think, speak, ears=heard_at_once, trim=trim)
         for alias in (name, *settings.aliases):
             found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, ears, speak)
     return found

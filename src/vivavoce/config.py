@@ -90,6 +90,8 @@ class ModelConfig(Struct, forbid_unknown_fields=True):
     """A name clients use, and the voice it stands for."""
     language: str = "en"
     """ISO-639-1; of text whose script does not tell."""
+    on_overflow: Literal["refuse", "trim"] = "refuse"
+    """What becomes of a conversation that is longer than the context."""
 
 
 class Config(Struct, forbid_unknown_fields=True):

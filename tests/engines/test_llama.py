@@ -3,7 +3,7 @@
 import json
 import math
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,16 +15,19 @@ import pytest
 from vivavoce.catalogue import embedded
 from vivavoce.core.audio import Pcm
 from vivavoce.core.errors import BadRequest
+from vivavoce.core.trimming import Reading
 from vivavoce.core.turn import (
     Message,
     Role,
     Sampling,
     Schema,
     Speech,
+    Stream,
     Text,
     TextDelta,
     TokenLogprob,
     ToolCall,
+    ToolCallDelta,
     ToolResult,
     Turn,
     TurnDone,
@@ -52,6 +55,21 @@ def turn(*words: str, **sampling: Any) -> Turn:
     roles: list[Role] = ["user" if i % 2 == 0 else "assistant" for i in range(len(words))]
     messages = tuple(Message(role, (Text(said),)) for role, said in zip(roles, words, strict=True))
     return Turn(messages, sampling=Sampling(**sampling))
+
+
+class Here:
+    """The engine as the server sees it, without a process of its own."""
+
+    def __init__(self, brain: Llama) -> None:
+        self._brain = brain
+
+    async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
+        for event in self._brain.generate(turn):
+            if event is not None:
+                yield event
+
+    async def count(self, texts: Sequence[str]) -> list[int]:
+        return self._brain.count(texts)
 
 
 def whole(brain: Llama, asked: Turn) -> tuple[str, TurnDone, int]:
@@ -245,6 +263,37 @@ def test_messages_and_an_answer_over_the_context_are_refused_with_both_sizes(bra
     )
     spoken = replace(turn("Hi", max_tokens=8192, stop=(" ",)), voice="alloy")  # most of which is sound
     assert whole(brain, spoken)[1].reason == "stop"
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Llama]:
+    path = embedded.fetched()
+    if path is None:
+        pytest.skip("the embedded model is not fetched here")
+    brain = Llama(Llama.Options(model=str(path), context=512, parallel=1))
+    yield brain
+    brain.close()
+
+
+def test_room_for_an_answer_is_kept_where_it_is_asked_for(small: Llama) -> None:
+    asked = turn(LONG[:1500], max_tokens=None, stop=(" ",))
+    prompt = whole(small, asked)[1].usage.text_in
+    assert 384 < prompt < 512
+    with pytest.raises(BadRequest, match=rf"requested {prompt + 128} tokens \({prompt} in the messages, 128 in"):
+        whole(small, replace(asked, room=1000))  # no more than a quarter of the context
+
+
+async def test_a_conversation_over_the_context_is_answered_without_its_oldest_turns(small: Llama) -> None:
+    reading = Reading(Here(small), turn(*[f"{n}. " + LONG[:300] for n in range(10)], "Hi"), trim=True)
+    events = [event async for event in reading.answer()]
+    done = events[-1]
+    assert isinstance(done, TurnDone)
+    assert len(events) > 1
+    *left, last = [part.text for message in reading.turn.messages for part in message.parts if isinstance(part, Text)]
+    assert (left, last) == ([f"{n}. " + LONG[:300] for n in range(10)][-len(left) :], "Hi")
+    assert left[0][0] in "2468"
+    # another turn would not have left room for an answer: they are of about 70 tokens a message
+    assert 512 - 128 - 2 * 90 < done.usage.text_in <= 512 - 128
 
 
 def logprobs(brain: Llama, asked: Turn) -> tuple[str, list[TokenLogprob]]:

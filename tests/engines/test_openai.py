@@ -18,6 +18,7 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.context import too_long, too_long_somehow
 from vivavoce.core.engines import Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError
+from vivavoce.core.trimming import Reading
 from vivavoce.core.turn import (
     Message,
     Sampling,
@@ -35,6 +36,7 @@ from vivavoce.core.turn import (
 )
 from vivavoce.engines.openai import OpenAICompatible
 from vivavoce.server.listening import Server
+from vivavoce.wire.errors import body as envelope
 
 TURN = Turn((Message("user", (Text("my question"),)),))
 KEY = "sk-very-secret-key"
@@ -61,6 +63,8 @@ class Upstream:
         self.hangs_before: int | None = None
         """The index of the piece that never comes; -1: not even the headers do."""
         self.models: bytes = b'{"object": "list", "data": [{"id": "first"}, {"id": "second"}]}'
+        self.context: int | None = None
+        """Most tokens it reads, of four characters each and four a message; None: any."""
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.asked_for_models = 0
@@ -84,6 +88,11 @@ class Upstream:
         if self.hangs_before == -1:
             await self._hang(receive)
             return
+        if self.context is not None:
+            tokens = sum(len(message["content"]) // 4 + 4 for message in self.asked[-1]["messages"])
+            if tokens >= self.context:
+                await self._refuse(send, too_long(self.context, tokens))
+                return
         await self._start(send, "audio/pcm" if scope["path"] == "/v1/audio/speech" else "text/event-stream")
         for index, piece in enumerate(self.says):
             if index == self.hangs_before:
@@ -95,6 +104,12 @@ class Upstream:
     async def _start(self, send: Send, kind: str) -> None:
         headers = [(b"content-type", kind.encode())]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
+
+    async def _refuse(self, send: Send, error: PublicError) -> None:
+        self.status, before = error.status, self.status
+        await self._start(send, "application/json")
+        self.status = before
+        await send({"type": "http.response.body", "body": envelope(error)})
 
     async def _hang(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -275,6 +290,18 @@ async def test_a_context_that_is_too_short_there_is_told_with_its_numbers(
         await answer(make(), replace(TURN, sampling=Sampling(max_tokens=completion)))
     error = refused.value
     assert (error.message, error.param, error.code) == (expected.message, expected.param, expected.code)
+
+
+async def test_a_conversation_too_long_there_is_answered_without_its_oldest_turns(
+    upstream: Upstream, make: Make
+) -> None:
+    upstream.context = 1000
+    turns = tuple(Message("user", (Text(f"{n}" + "." * 999),)) for n in range(6))  # of about 250 tokens
+    reading = Reading(make(), Turn(turns), trim=True)
+    async with aclosing(reading.answer()) as events:
+        assert [event async for event in events][-1] == TurnDone()
+    assert reading.turn.messages == turns[3:]
+    assert [len(asked["messages"]) for asked in upstream.asked] == [6, 3]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The fields of a chat request, as a client meets them."""
 
 import dataclasses
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from openai import BadRequestError
 
 from tests.support.serving import MODEL, Serving, model
+from vivavoce.core.cascade import Cascade
 from vivavoce.core.context import too_long
 from vivavoce.core.turn import Stream, Text, TextDelta, TokenLogprob, ToolCallDelta, Turn, TurnDone
 from vivavoce.testing import Says, Speaks
@@ -174,6 +176,18 @@ async def test_a_conversation_over_the_context_is_refused(serving: Serving, stre
     error = {"message": message, "type": "invalid_request_error", "param": "messages"}
     assert refused.status_code == 400
     assert refused.json() == {"error": error | {"code": "context_length_exceeded"}}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_conversation_over_the_context_is_trimmed_where_that_is_configured(
+    serving: Serving, stream: bool
+) -> None:
+    trims = dataclasses.replace(model(), responder=Cascade(None, Narrow(*WORDS), None, trim=True))
+    served = await serving(models={MODEL: trims})
+    answer = await served.post(messages=CHAT, stream=stream, stream_options={"include_usage": True})
+    assert answer.status_code == 200
+    last = answer.text.split("\n\n")[-3].removeprefix("data: ") if stream else answer.text
+    assert json.loads(last)["usage"]["prompt_tokens"] == 3 + 4 + 8
 
 
 async def test_endpoints_that_the_page_says_are_not_served_are_unknown(serving: Serving) -> None:

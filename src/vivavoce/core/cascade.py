@@ -9,6 +9,7 @@ from vivavoce.core.budget import Budget, BudgetSpent
 from vivavoce.core.engines import Hearing, LanguageModel, Speaker, Speaking, Transcriber
 from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.tasks import together
+from vivavoce.core.trimming import Reading
 from vivavoce.core.turn import (
     AudioDelta,
     InputTranscript,
@@ -34,6 +35,7 @@ class Cascade:
     """A `Responder` made of a transcriber, a language model and a speaker; any but the model may be missing.
 
     `ears` is how many recordings the transcriber hears at once: a turn of several does not wait in line behind itself.
+    With `trim`, a conversation that is too long for the model is answered without its oldest turns.
     """
 
     def __init__(
@@ -44,18 +46,20 @@ class Cascade:
         *,
         language: str | None = None,
         ears: int | None = None,
+        trim: bool = False,
     ) -> None:
         self._hear = hear
         self._ears = ears
         self._think = think
         self._speak = speak
         self._language = language
+        self._trim = trim
 
     async def respond(self, turn: Turn, send: Send) -> None:
         """Answer `turn`; see `core.engines.Responder`."""
         heard = await self._transcribe(turn, send)
         budget = Budget(send, turn.sampling.max_tokens, spoken=turn.voice is not None)
-        answer = _Answer(self._think, heard, budget)
+        answer = _Answer(Reading(self._think, heard, trim=self._trim), budget)
         try:
             if heard.voice is None:
                 await answer.write(None)
@@ -108,20 +112,20 @@ class Cascade:
 class _Answer:
     """One answer in the making: what the language model has said of it so far."""
 
-    def __init__(self, think: LanguageModel, turn: Turn, budget: Budget) -> None:
-        self._think = think
-        self._turn = turn
+    def __init__(self, reading: Reading, budget: Budget) -> None:
+        self._reading = reading
         self.budget = budget
         self.reason: Reason = "stop"
         self._cached = 0
         self._call_tokens = 0
 
     async def usage(self) -> Usage:
-        """What the prompt and the answer so far have cost."""
-        counts = await self._think.count(texts_in(self._turn))
+        """What the prompt, as it was read, and the answer so far have cost."""
+        read = self._reading.turn
+        counts = await self._reading.think.count(texts_in(read))
         return Usage(
-            text_in=sum(counts) + fixed_tokens_in(self._turn),
-            audio_in=audio_tokens_in(self._turn),
+            text_in=sum(counts) + fixed_tokens_in(read),
+            audio_in=audio_tokens_in(read),
             text_out=self.budget.text_tokens + self._call_tokens,
             audio_out=self.budget.audio_tokens,
             cached=self._cached,
@@ -129,9 +133,8 @@ class _Answer:
 
     async def write(self, words: asyncio.Queue[str | None] | None) -> None:
         """Have the model think, and pass its words on: to the client, and to the voice if there is one."""
-        events = self._think.generate(self._turn)
         called = False
-        async with aclosing(events):
+        async with aclosing(self._reading.answer()) as events:
             async for event in events:
                 if isinstance(event, TurnDone):
                     self.reason, self._cached = event.reason, event.usage.cached

@@ -120,6 +120,8 @@ class Turn:
     """None: a text answer."""
     schema: Schema | None = None
     sampling: Sampling = Sampling()
+    room: int = 0
+    """Tokens of context to be left for an answer without `max_tokens`; with less, the turn is refused as too long."""
 
 
 @dataclass(frozen=True, slots=True)

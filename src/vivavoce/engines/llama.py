@@ -168,8 +168,9 @@ class Llama:
             raise refused(turn, msgspec.convert(answer["error"], Refusal))
         tokens = int(answer["input_tokens"])
         most = 0 if turn.voice else turn.sampling.max_tokens or 0
-        if tokens + max(most, 1) > self._context:
-            raise too_long(self._context, tokens, most)
+        completion = most or min(turn.room, self._context // 4)
+        if tokens + max(completion, 1) > self._context:
+            raise too_long(self._context, tokens, completion)
         return tokens
 
 
