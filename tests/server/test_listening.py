@@ -61,3 +61,11 @@ async def test_what_a_cut_answer_had_said_is_kept(serving: Serving) -> None:
     answer_id = text.split('"audio":{"id":"')[1].split('"')[0]
     await served.service.answers._database._jobs.join()
     assert await served.service.answers.find(answer_id, "default")
+
+
+async def test_connections_send_at_once_what_is_written(serving: Serving) -> None:
+    served = await serving()
+    await served.http.get("/v1/models")
+    (connection,) = served.server.server_state.connections
+    accepted = connection.transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1

@@ -54,6 +54,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
+        for listener in sockets or []:
+            # Every connection has it from here. asyncio sets it only on sockets that name their protocol, and without
+            # it an event waits for the client to confirm the one before: 40 ms.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await super().startup(sockets)
         self._listening()
 
