@@ -1,4 +1,4 @@
-"""Makes the recordings in tests/fixtures: `python bench/fixtures.py`."""
+"""Makes the recordings of the tests and of `vivavoce conform`: `python bench/fixtures.py`."""
 
 import wave
 from pathlib import Path
@@ -6,11 +6,15 @@ from pathlib import Path
 import av
 import numpy as np
 
+from vivavoce.audio.resample import resample
 from vivavoce.core.audio import Pcm, join
 from vivavoce.core.engines import Utterance
 from vivavoce.engines.flite import Flite
 
-FOLDER = Path(__file__).parents[1] / "tests" / "fixtures"
+ROOT = Path(__file__).parents[1]
+TESTS = ROOT / "tests" / "fixtures"
+ENCLOSED = ROOT / "src" / "vivavoce" / "conform" / "recordings"
+"""Comes with the package, so it is small."""
 SAID = {"question": "what is the capital of france"}
 
 
@@ -20,9 +24,9 @@ def save_wav(path: Path, pcm: Pcm) -> None:
         file.writeframes(pcm.data)
 
 
-def save_mp3(path: Path, pcm: Pcm) -> None:
+def save_mp3(path: Path, pcm: Pcm, bits: int) -> None:
     with av.open(str(path), "w", "mp3") as file:
-        stream = file.add_stream("libmp3lame", rate=pcm.rate, layout="mono", bit_rate=64_000)
+        stream = file.add_stream("libmp3lame", rate=pcm.rate, layout="mono", bit_rate=bits)
         frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm.data, "<i2").reshape(1, -1), "s16", "mono")
         frame.rate = pcm.rate
         straight = av.AudioResampler("s16p", "mono", pcm.rate, frame_size=576)
@@ -35,8 +39,14 @@ def main() -> None:
     flite = Flite()
     for name, text in SAID.items():
         pcm = join([chunk for chunk in flite.synthesize(Utterance(text, "rms")) if chunk], 16_000)
-        save_wav(FOLDER / f"{name}.wav", pcm)
-        save_mp3(FOLDER / f"{name}.mp3", pcm)
+        save_wav(TESTS / f"{name}.wav", pcm)
+        save_mp3(TESTS / f"{name}.mp3", pcm, 64_000)
+        enclose(name, pcm)
+
+
+def enclose(name: str, pcm: Pcm) -> None:
+    save_wav(ENCLOSED / f"{name}.wav", resample(pcm, 8_000))
+    save_mp3(ENCLOSED / f"{name}.mp3", pcm, 32_000)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,10 @@ COMMANDS = {
     "transcribe": ["--words", "--json", "--model", "--config"],
     "models": ["--voices", "--think", "--config"],
     "doctor": ["--think", "--config", "--look"],
+    "conform": [
+        *("--key", "--model", "--speech-model", "--transcription-model", "--voice", "--audio", "--only", "--json"),
+        *("--strict", "--limit", "--total"),
+    ],
 }
 
 

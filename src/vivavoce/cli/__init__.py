@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import ask, doctor, models, say, serve, transcribe
+from vivavoce.cli import ask, conform, doctor, models, say, serve, transcribe
 
 MISUNDERSTOOD = 2
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve.serve, ask.ask, say.say, transcribe.transcribe, models.models, doctor.doctor):
+for command in (serve.serve, ask.ask, say.say, transcribe.transcribe, models.models, doctor.doctor, conform.conform):
     app.command()(command)
 
 
