@@ -4,7 +4,7 @@ from typing import Any
 
 from vivavoce.conform.asking import HELLO, STORY, choice, message, user, written
 from vivavoce.conform.check import Group
-from vivavoce.conform.seen import Seen, fail
+from vivavoce.conform.seen import Seen, Skipped, fail
 from vivavoce.conform.subject import Subject
 
 GROUP = Group("fields")
@@ -120,12 +120,19 @@ async def counted_to_the_limit(subject: Subject) -> None:
         cost.is_not("at most 8")
 
 
+def _in_json(answer: Seen) -> Seen:
+    """What the answer says in JSON; one that was cut at its longest says nothing of that, as with the original."""
+    if choice(answer)["finish_reason"].value == "length":
+        raise Skipped("the answer was cut at its longest")
+    return Seen.parsed(message(answer)["content"].text(), "content")
+
+
 @GROUP.may
 async def json_object(subject: Subject) -> None:
     """With `response_format` `json_object` the answer is an object in JSON."""
     text = "Tell me about a king, as a JSON object with his name and his age."
     answer = await _asked(subject, text, response_format={"type": "json_object"})
-    Seen.parsed(message(answer)["content"].text(), "content").fields()
+    _in_json(answer).fields()
 
 
 @GROUP.may
@@ -134,7 +141,7 @@ async def json_schema(subject: Subject) -> None:
     named = {"name": "king", "schema": SHAPE, "strict": True}
     form = {"type": "json_schema", "json_schema": named}
     answer = await _asked(subject, "Tell me a king's name and age, as JSON.", response_format=form)
-    found = Seen.parsed(message(answer)["content"].text(), "content")
+    found = _in_json(answer)
     found["name"].text(filled=False)
     found["age"].number()
 
