@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.audio import Audio, OwnMedia, audio_server, models
+from tests.support.audio import OwnMedia, audio_server, models
 from tests.support.leaves import Stuck
+from tests.support.serving import Served
 from tests.wire.recorded import entries, shape
 from vivavoce.audio.limits import Limits
 from vivavoce.audio.sniff import sniff
@@ -44,13 +45,13 @@ def speaks() -> Speaks:
 
 
 @pytest.fixture
-async def audio(tmp_path: Path, speaks: Speaks) -> AsyncIterator[Audio]:
+async def audio(tmp_path: Path, speaks: Speaks) -> AsyncIterator[Served]:
     async with audio_server(tmp_path, models(speak=speaks), media=OwnMedia()) as served:
         yield served
 
 
 @pytest.mark.parametrize("form", KINDS)
-async def test_each_format_is_what_it_is_called(audio: Audio, form: str) -> None:
+async def test_each_format_is_what_it_is_called(audio: Served, form: str) -> None:
     response = await audio.http.post("/v1/audio/speech", json=asking(response_format=form))
     kind, container = KINDS[form]
     assert response.status_code == 200
@@ -64,12 +65,12 @@ async def test_each_format_is_what_it_is_called(audio: Audio, form: str) -> None
         assert pcm.seconds == pytest.approx(SAID_S, abs=0.1)
 
 
-async def test_mp3_is_the_default_and_the_short_path_is_there(audio: Audio) -> None:
+async def test_mp3_is_the_default_and_the_short_path_is_there(audio: Served) -> None:
     response = await audio.http.post("/audio/speech", json=asking(response_format=None))
     assert response.headers["content-type"] == "audio/mpeg"
 
 
-async def test_a_streamed_wav_has_the_header_of_the_recorded_one(audio: Audio) -> None:
+async def test_a_streamed_wav_has_the_header_of_the_recorded_one(audio: Served) -> None:
     recorded = base64.b64decode(entries("GenerateSpeechTests-OutputFormatWorks-wav")[0]["ResponseBody"])
     response = await audio.http.post("/v1/audio/speech", json=asking(response_format="wav"))
     assert response.content[:44] == recorded[:44]
@@ -79,7 +80,7 @@ async def test_a_streamed_wav_has_the_header_of_the_recorded_one(audio: Audio) -
 
 
 @pytest.mark.parametrize("form", ["mp3", "pcm", "wav"])
-async def test_every_header_the_original_sends_about_the_sound_is_ours(audio: Audio, form: str) -> None:
+async def test_every_header_the_original_sends_about_the_sound_is_ours(audio: Served, form: str) -> None:
     recorded = entries(f"GenerateSpeechTests-OutputFormatWorks-{form}")[0]
     response = await audio.http.post("/v1/audio/speech", json=recorded["RequestBody"])
     for name in ("Content-Type", "openai-version", "X-Content-Type-Options", "Transfer-Encoding"):
@@ -87,7 +88,7 @@ async def test_every_header_the_original_sends_about_the_sound_is_ours(audio: Au
     assert response.headers["x-request-id"].startswith("req_")
 
 
-async def test_events_are_those_recorded(audio: Audio) -> None:
+async def test_events_are_those_recorded(audio: Served) -> None:
     recorded = entries("GenerateSpeechTests-StreamingSpeechWorks")[0]
     response = await audio.http.post("/v1/audio/speech", json=recorded["RequestBody"])
     for name in ("Content-Type", "Cache-Control"):
@@ -104,7 +105,7 @@ async def test_events_are_those_recorded(audio: Audio) -> None:
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
 
 
-async def test_events_hold_the_same_sound_in_pieces_of_4096_bytes(audio: Audio) -> None:
+async def test_events_hold_the_same_sound_in_pieces_of_4096_bytes(audio: Served) -> None:
     whole = await audio.http.post("/v1/audio/speech", json=asking(response_format="pcm"))
     streamed = await audio.http.post("/v1/audio/speech", json=asking(response_format="pcm", stream_format="sse"))
     pieces = [base64.b64decode(json.loads(event)["audio"]) for event in events(streamed.text)[:-2]]
@@ -115,14 +116,14 @@ async def test_events_hold_the_same_sound_in_pieces_of_4096_bytes(audio: Audio) 
     assert done["usage"] == {"input_tokens": 5, "output_tokens": 4, "total_tokens": 9}
 
 
-async def test_what_is_asked_reaches_the_voice(audio: Audio, speaks: Speaks) -> None:
+async def test_what_is_asked_reaches_the_voice(audio: Served, speaks: Speaks) -> None:
     body = asking(instructions="whisper it", speed=2, voice={"id": "echo"}, response_format="pcm")
     response = await audio.http.post("/v1/audio/speech", json=body)
     assert [(say.voice, say.speed, say.style) for say in speaks.asked] == [("echo", 2.0, "whisper it")] * 2
     assert len(response.content) == int(SAID_S * 48_000 / 2)
 
 
-async def test_null_instructions_are_none(audio: Audio, speaks: Speaks) -> None:
+async def test_null_instructions_are_none(audio: Served, speaks: Speaks) -> None:
     body = asking(instructions=None, speed=None, stream_format=None, response_format="pcm")
     assert (await audio.http.post("/v1/audio/speech", json=body)).status_code == 200
     assert speaks.asked[0].style is None
@@ -155,7 +156,7 @@ async def test_a_client_that_leaves_stops_the_voice(tmp_path: Path, stream_forma
         stuck.go.set()
 
 
-async def test_text_without_words_is_an_empty_sound(audio: Audio) -> None:
+async def test_text_without_words_is_an_empty_sound(audio: Served) -> None:
     response = await audio.http.post("/v1/audio/speech", json=asking(input=" \n", response_format="wav"))
     assert response.status_code == 200
     assert len(response.content) == 44
@@ -208,7 +209,7 @@ BAD = [
 
 @pytest.mark.parametrize(("more", "status", "message", "param", "code"), BAD)
 async def test_what_is_wrong_is_said_in_the_envelope(
-    audio: Audio, more: dict[str, Any], status: int, message: str, param: str | None, code: str
+    audio: Served, more: dict[str, Any], status: int, message: str, param: str | None, code: str
 ) -> None:
     response = await audio.http.post("/v1/audio/speech", json=asking(**more))
     assert response.status_code == status
@@ -216,7 +217,7 @@ async def test_what_is_wrong_is_said_in_the_envelope(
     assert response.json() == {"error": error}
 
 
-async def test_4096_characters_are_taken(audio: Audio) -> None:
+async def test_4096_characters_are_taken(audio: Served) -> None:
     body = asking(input="é" * 4096, response_format="pcm", speed=4)
     assert (await audio.http.post("/v1/audio/speech", json=body)).status_code == 200
 
@@ -237,7 +238,7 @@ async def test_strict_refuses_what_the_older_models_do_not_take(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("form", ["mp3", "pcm"])
-async def test_the_official_client_has_the_sound_whole_and_streamed(audio: Audio, form: Any) -> None:
+async def test_the_official_client_has_the_sound_whole_and_streamed(audio: Served, form: Any) -> None:
     whole = await audio.openai.audio.speech.create(**asking(response_format=form))
     async with audio.openai.audio.speech.with_streaming_response.create(**asking(response_format=form)) as response:
         streamed = b"".join([part async for part in response.iter_bytes(1024)])

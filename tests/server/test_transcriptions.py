@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.audio.making import silent_mp3, written
-from tests.support.audio import Audio, OwnMedia, audio_server, models
+from tests.support.audio import OwnMedia, audio_server, models
 from tests.support.heard import TEXT, Recogniser
 from tests.support.leaves import Stuck
+from tests.support.serving import Served
 from tests.wire.recorded import entries, shape
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
@@ -33,12 +34,12 @@ def ear() -> Recogniser:
 
 
 @pytest.fixture
-async def audio(tmp_path: Path, ear: Recogniser) -> AsyncIterator[Audio]:
+async def audio(tmp_path: Path, ear: Recogniser) -> AsyncIterator[Served]:
     async with audio_server(tmp_path, models(hear=ear), media=OwnMedia()) as served:
         yield served
 
 
-async def post(audio: Audio, model: str = WHISPER, sound: bytes = SOUND, path: str = PATH, **fields: Any) -> Any:
+async def post(audio: Served, model: str = WHISPER, sound: bytes = SOUND, path: str = PATH, **fields: Any) -> Any:
     data = {"model": model, **fields}
     return await audio.http.post(path, data=data, files={"file": ("a.wav", sound)})
 
@@ -69,7 +70,7 @@ RECORDED = {
 
 
 @pytest.mark.parametrize("name", RECORDED)
-async def test_whole_answers_have_the_recorded_keys_types_and_order(audio: Audio, name: str) -> None:
+async def test_whole_answers_have_the_recorded_keys_types_and_order(audio: Served, name: str) -> None:
     recorded = entries(f"TranscriptionTests-{name}")[0]
     response = await post(audio, **RECORDED[name])
     assert response.status_code == 200
@@ -80,14 +81,14 @@ async def test_whole_answers_have_the_recorded_keys_types_and_order(audio: Audio
     assert ours["usage"] == theirs["usage"] or ours["usage"].keys() == theirs["usage"].keys()
 
 
-async def test_usage_is_counted_as_recorded(audio: Audio) -> None:
+async def test_usage_is_counted_as_recorded(audio: Served) -> None:
     recorded = entries("TranscriptionTests-IncludesWork")[0]["ResponseBody"]
     assert (await post(audio, GPT)).json()["usage"] == recorded["usage"]
     assert (await post(audio)).json()["usage"] == {"type": "duration", "seconds": 2}
 
 
 @pytest.mark.parametrize("name", ["StreamingTranscriptionWorks-UsingStream", "StreamingIncludesWork"])
-async def test_streamed_answers_are_those_recorded(audio: Audio, name: str) -> None:
+async def test_streamed_answers_are_those_recorded(audio: Served, name: str) -> None:
     recorded = entries(f"TranscriptionTests-{name}")[0]
     more = {"include[]": "logprobs"} if "Includes" in name else {}
     response = await post(audio, GPT, stream="true", **more)
@@ -103,20 +104,20 @@ async def test_streamed_answers_are_those_recorded(audio: Audio, name: str) -> N
     assert "".join(json.loads(event)["delta"] for event in ours[:-2]) == json.loads(ours[-2])["text"] == TEXT
 
 
-async def test_logprobs_spell_the_text(audio: Audio) -> None:
+async def test_logprobs_spell_the_text(audio: Served) -> None:
     found = (await post(audio, GPT, **{"include[]": "logprobs"})).json()["logprobs"]
     assert "".join(each["token"] for each in found) == TEXT
     assert b"".join(bytes(each["bytes"]) for each in found).decode() == TEXT
     assert found[0]["logprob"] == pytest.approx(-0.105, abs=0.001)
 
 
-async def test_whisper_does_not_stream(audio: Audio) -> None:
+async def test_whisper_does_not_stream(audio: Served) -> None:
     response = await post(audio, stream="true")
     assert response.headers["content-type"] == "application/json"
     assert response.json()["text"] == TEXT
 
 
-async def test_plain_text_and_subtitles(audio: Audio) -> None:
+async def test_plain_text_and_subtitles(audio: Served) -> None:
     found = {form: await post(audio, response_format=form) for form in ("text", "srt", "vtt")}
     assert {response.headers["content-type"] for response in found.values()} == {"text/plain; charset=utf-8"}
     assert found["text"].text == f"{TEXT}\n"
@@ -124,7 +125,7 @@ async def test_plain_text_and_subtitles(audio: Audio) -> None:
     assert found["vtt"].text == f"WEBVTT\n\n00:00:00.000 --> 00:00:01.460\n{TEXT}\n\n"
 
 
-async def test_what_is_asked_reaches_the_engine(audio: Audio, ear: Recogniser) -> None:
+async def test_what_is_asked_reaches_the_engine(audio: Served, ear: Recogniser) -> None:
     await post(audio, language="en", prompt="names")
     await post(audio, language="", prompt="")
     await post(audio, language="de-DE", response_format="srt", path="/audio/transcriptions")
@@ -148,18 +149,18 @@ STRATEGIES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-async def test_both_encodings_of_a_chunking_strategy_are_taken(audio: Audio, strategy: dict[str, Any]) -> None:
+async def test_both_encodings_of_a_chunking_strategy_are_taken(audio: Served, strategy: dict[str, Any]) -> None:
     assert (await post(audio, GPT, **strategy)).status_code == 200
 
 
 @pytest.mark.parametrize("strategy", ["never", "{", '{"type":"other"}', '{"type":"server_vad","threshold":"x"}', "[1]"])
-async def test_another_chunking_strategy_is_refused(audio: Audio, strategy: str) -> None:
+async def test_another_chunking_strategy_is_refused(audio: Served, strategy: str) -> None:
     response = await post(audio, GPT, chunking_strategy=strategy)
     assert response.status_code == 400
     assert response.json()["error"]["param"].startswith("chunking_strategy")
 
 
-async def test_any_container_is_heard(audio: Audio, ear: Recogniser) -> None:
+async def test_any_container_is_heard(audio: Served, ear: Recogniser) -> None:
     codecs = {"mp3": "libmp3lame", "flac": "flac", "ogg": "libopus", "mp4": "aac", "webm": "libopus", "adts": "aac"}
     for container, codec in codecs.items():
         response = await post(audio, sound=written(container, codec, Pcm(tone(1).data, 48_000)))
@@ -167,7 +168,7 @@ async def test_any_container_is_heard(audio: Audio, ear: Recogniser) -> None:
         assert ear.heard[-1].rate == 16_000
 
 
-async def test_the_json_form_of_open_webui(audio: Audio, ear: Recogniser) -> None:
+async def test_the_json_form_of_open_webui(audio: Served, ear: Recogniser) -> None:
     for data in (base64.b64encode(SOUND).decode(), f"data:audio/wav;base64,{base64.b64encode(SOUND).decode()}"):
         body = {"model": WHISPER, "input_audio": {"data": data, "format": "wav"}, "language": "en"}
         response = await audio.http.post(PATH, json=body)
@@ -176,7 +177,7 @@ async def test_the_json_form_of_open_webui(audio: Audio, ear: Recogniser) -> Non
     assert ear.asked == [Hearing("en")] * 2
 
 
-async def test_a_chunked_upload_without_a_length_or_a_type(audio: Audio, ear: Recogniser) -> None:
+async def test_a_chunked_upload_without_a_length_or_a_type(audio: Served, ear: Recogniser) -> None:
     head = b"--x\r\nContent-Disposition: form-data; name=model\r\n\r\nwhisper-1\r\n--x\r\n"
     head += b"Content-Disposition: form-data; name=file; filename=upload\r\n\r\n"
 
@@ -191,7 +192,7 @@ async def test_a_chunked_upload_without_a_length_or_a_type(audio: Audio, ear: Re
     assert ear.heard == [tone(1.7)]
 
 
-async def test_a_large_upload_arrives_whole(audio: Audio, ear: Recogniser) -> None:
+async def test_a_large_upload_arrives_whole(audio: Served, ear: Recogniser) -> None:
     long = Pcm(bytes(range(256)) * 20_000, 48_000)
     assert (await post(audio, sound=write_wav(long))).status_code == 200
     assert ear.heard == [long]
@@ -259,7 +260,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("sound", "fields", "body"), REFUSED)
 async def test_what_is_wrong_is_said_as_the_original_does(
-    audio: Audio, sound: bytes, fields: dict[str, str], body: dict[str, Any]
+    audio: Served, sound: bytes, fields: dict[str, str], body: dict[str, Any]
 ) -> None:
     response = await post(audio, sound=sound, **fields)
     assert response.json() == body
@@ -267,7 +268,7 @@ async def test_what_is_wrong_is_said_as_the_original_does(
     assert response.headers["content-type"] == "application/json"
 
 
-async def test_an_encoded_recording_too_long_or_too_short_is_said_in_the_same_words(audio: Audio) -> None:
+async def test_an_encoded_recording_too_long_or_too_short_is_said_in_the_same_words(audio: Served) -> None:
     long = await post(audio, sound=silent_mp3(1.01))
     assert long.json() == error(
         "audio duration over 3600 seconds is longer than 3600 seconds which is the maximum for this model",
@@ -278,7 +279,7 @@ async def test_an_encoded_recording_too_long_or_too_short_is_said_in_the_same_wo
     assert short.json()["error"]["code"] == "audio_too_short"
 
 
-async def test_a_bad_language_is_refused_as_recorded(audio: Audio, ear: Recogniser) -> None:
+async def test_a_bad_language_is_refused_as_recorded(audio: Served, ear: Recogniser) -> None:
     recorded = entries("TranscriptionTests-BadTranscriptionRequest")[0]
     response = await post(audio, language="this should cause an error")
     assert (response.status_code, response.json()) == (recorded["StatusCode"], recorded["ResponseBody"])
@@ -286,21 +287,21 @@ async def test_a_bad_language_is_refused_as_recorded(audio: Audio, ear: Recognis
 
 
 @pytest.mark.parametrize("name", ["timestamp_granularities", "timestamp_granularities[]"])
-async def test_word_times_are_for_the_long_answer_only(audio: Audio, name: str) -> None:
+async def test_word_times_are_for_the_long_answer_only(audio: Served, name: str) -> None:
     response = await post(audio, **{name: ["word", "segment"]})
     assert response.status_code == 400
     assert response.json()["error"]["param"] == "timestamp_granularities"
     assert (await post(audio, **{name: "segment"})).status_code == 200
 
 
-async def test_speakers_are_not_told_apart(audio: Audio) -> None:
+async def test_speakers_are_not_told_apart(audio: Served) -> None:
     for fields in ({"response_format": "diarized_json"}, {"model": "gpt-4o-transcribe-diarize"}):
         response = await post(audio, **fields)
         assert response.status_code == 400
         assert response.json()["error"]["code"] == "unsupported_value"
 
 
-async def test_missing_parts_are_named(audio: Audio) -> None:
+async def test_missing_parts_are_named(audio: Served) -> None:
     nothing = await audio.http.post(PATH, data={"model": WHISPER}, files={"other": b"x"})
     assert nothing.json() == error("Missing required parameter: 'file'.", "file", "missing_required_parameter")
     unnamed = await audio.http.post(PATH, files={"file": SOUND})
@@ -310,7 +311,7 @@ async def test_missing_parts_are_named(audio: Audio) -> None:
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_recording_over_the_limit_is_413(audio: Audio, announced: bool, ear: Recogniser) -> None:
+async def test_a_recording_over_the_limit_is_413(audio: Served, announced: bool, ear: Recogniser) -> None:
     limit = 26_214_400
     head = b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\n"
 
@@ -369,7 +370,7 @@ async def test_a_client_that_leaves_stops_the_work(tmp_path: Path, stream: str) 
         stuck.go.set()
 
 
-async def test_english_is_translated_by_writing_it_down(audio: Audio, ear: Recogniser) -> None:
+async def test_english_is_translated_by_writing_it_down(audio: Served, ear: Recogniser) -> None:
     response = await post(audio, path="/v1/audio/translations")
     assert response.json() == {"text": TEXT}
     assert ear.asked == [Hearing(translate=True)]
@@ -400,7 +401,7 @@ async def test_strict_refuses_what_the_original_refuses(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "text", "srt", "vtt", "verbose_json"])
-async def test_the_official_client_reads_every_form(audio: Audio, form: Any) -> None:
+async def test_the_official_client_reads_every_form(audio: Served, form: Any) -> None:
     granularities: Any = ["word", "segment"] if form == "verbose_json" else ["segment"]
     answer: Any = await audio.openai.audio.transcriptions.create(
         file=SOUND, model=WHISPER, response_format=form, timestamp_granularities=granularities, language="en"
@@ -411,7 +412,7 @@ async def test_the_official_client_reads_every_form(audio: Audio, form: Any) -> 
         assert answer.segments[0].text == f" {TEXT}"
 
 
-async def test_the_official_client_reads_streams_and_logprobs(audio: Audio) -> None:
+async def test_the_official_client_reads_streams_and_logprobs(audio: Served) -> None:
     stream = await audio.openai.audio.transcriptions.create(
         file=SOUND,
         model=GPT,
@@ -428,6 +429,6 @@ async def test_the_official_client_reads_streams_and_logprobs(audio: Audio) -> N
 
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # the client's own, of its method
 @pytest.mark.parametrize("form", ["json", "verbose_json"])
-async def test_the_official_client_reads_translations(audio: Audio, form: Any) -> None:
+async def test_the_official_client_reads_translations(audio: Served, form: Any) -> None:
     translated: Any = await audio.openai.audio.translations.create(file=SOUND, model=WHISPER, response_format=form)
     assert translated.text == TEXT

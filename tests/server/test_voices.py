@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.support.audio import NAMES, VOICES, audio_server, models
+from tests.support.audio import NAMES, audio_server, models
+from tests.support.serving import VOICES
 
 
 async def test_voices_and_models_that_read_aloud(tmp_path: Path) -> None:

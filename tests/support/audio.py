@@ -1,35 +1,20 @@
-"""The audio endpoints on a real server, with engines that the test chooses."""
+"""The audio endpoints' models, with engines that the test chooses, on the server of `serving`."""
 
 import asyncio
-import signal
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-import httpx2
-from openai import AsyncOpenAI
-
-from tests.support.schemas import as_described
-from tests.support.serving import NoMedia
+from tests.support.serving import VOICES, NoMedia, Served, run
 from vivavoce.audio.media import Media
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Transcriber
 from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import Phrased
-from vivavoce.server.app import create_app
-from vivavoce.server.listening import Server
-from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
-from vivavoce.store.answers import Answers
-from vivavoce.store.completions import Completions
-from vivavoce.store.database import Database
 from vivavoce.testing import Says, Speaks
-from vivavoce.wire.openapi import Ways
 
-VOICES = ("alloy", "echo")
 NAMES = ("whisper-1", "gpt-4o-mini-transcribe", "gpt-4o-mini-tts", "tts-1")
 
 
@@ -46,15 +31,6 @@ class OwnMedia:
         return await asyncio.to_thread(work)
 
 
-@dataclass
-class Audio:
-    """A server of the audio endpoints, and clients of it."""
-
-    port: int
-    http: httpx2.AsyncClient
-    openai: AsyncOpenAI
-
-
 def models(*, hear: Transcriber | None = None, speak: Any = None) -> dict[str, Model]:
     """The same two engines under the names clients use."""
     card = ModelCard(hears=hear is not None, speaks=True, voices=VOICES)
@@ -63,38 +39,8 @@ def models(*, hear: Transcriber | None = None, speak: Any = None) -> dict[str, M
     return {name: Model(name, name, brain, card, transcriber=hear, speaker=speaker) for name in NAMES}
 
 
-@asynccontextmanager
-async def audio_server(
+def audio_server(
     folder: Path, known: dict[str, Model], *, media: Any = None, **more: Any
-) -> AsyncIterator[Audio]:
-    async with AsyncExitStack() as stack:
-        database = await Database.open(folder)
-        stack.push_async_callback(database.close)
-        service = Service(
-            models=known,
-            sounds=Sounds(media or NoMedia()),
-            answers=Answers(database, folder / "answers"),
-            completions=Completions(database),
-            access=Access(loopback=False),
-            ready=lambda: True,
-            **more,
-        )
-        listening = asyncio.Event()
-        listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        server = Server(create_app(service), listening.set, 0.5)
-        task = asyncio.create_task(server.serve([listener]))
-        await listening.wait()
-        url = f"http://127.0.0.1:{port}"
-        hooks = {"response": [as_described(Ways(repeats=False))]}
-        plain = httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False, event_hooks=hooks)
-        http = await stack.enter_async_context(plain)
-        client = AsyncOpenAI(
-            base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=10, _strict_response_validation=True
-        )
-        await stack.enter_async_context(client)
-        try:
-            yield Audio(port, http, client)
-        finally:
-            server.handle_exit(signal.SIGTERM, None)
-            await task
+) -> AbstractAsyncContextManager[Served]:
+    """A server of those models; without `media` nothing but plain WAV and PCM passes."""
+    return run(folder, models=known, sounds=Sounds(media or NoMedia()), **more)
