@@ -13,7 +13,7 @@ from contextlib import aclosing
 
 import httpx2
 
-from serving import serving
+from serving import embedded_default
 from vivavoce import main as composition
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config
@@ -78,7 +78,7 @@ async def served(client: httpx2.AsyncClient, question: str) -> float:
 
 async def main() -> None:
     config = with_embedded(Config(), str(embedded.fetch()), flite=libflite.installed())
-    with serving() as server:
+    with embedded_default() as server:
         async with (
             composition.start(config) as running,
             httpx2.AsyncClient(base_url=server.url, timeout=120, trust_env=False) as client,

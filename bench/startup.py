@@ -5,7 +5,7 @@ import time
 
 import httpx2
 
-from serving import serving
+from serving import embedded_default, memory_mb
 
 RUNS = 5
 
@@ -14,12 +14,12 @@ def main() -> None:
     took: list[float] = []
     for run in range(RUNS):
         began = time.perf_counter()
-        with serving() as server:
+        with embedded_default() as server:
             while httpx2.get(f"{server.url}/health/ready", trust_env=False).status_code != 200:
                 time.sleep(0.01)
             took.append(time.perf_counter() - began)
             if run == RUNS - 1:
-                report("ready", server.memory_mb())
+                report("ready", memory_mb(server.pid))
                 body = {
                     "model": "gpt-4o-mini-audio-preview",
                     "modalities": ["text", "audio"],
@@ -28,7 +28,7 @@ def main() -> None:
                 }
                 for _ in range(5):
                     httpx2.post(f"{server.url}/v1/chat/completions", json=body, timeout=120, trust_env=False)
-                report("after five spoken turns", server.memory_mb())
+                report("after five spoken turns", memory_mb(server.pid))
     print(f"start to ready: median {statistics.median(took):.2f} s of {RUNS} ({min(took):.2f} to {max(took):.2f})")
 
 

@@ -4,10 +4,6 @@ They take minutes and the network the first time, so they are collected only whe
 `make compat`.
 """
 
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.compat.caller import calling
-from vivavoce.catalogue import embedded
+from tests.support.weights import link_weights
+from vivavoce.testing.serving import serving
 
 HERE = Path(__file__).parent
-STOP_S = 60
 KEY = "key-of-the-tests"
 SAYS = "Hello there. It is a fine day."
 HEARS = "what is the capital of france"
@@ -60,29 +56,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @contextmanager
-def serving(home: Path, *arguments: str) -> Iterator[str]:
-    """Start `vivavoce serve` on a free port; its address."""
-    command = [sys.executable, "-m", "vivavoce", "serve", "--port", "0", *arguments]
-    environment = {**os.environ, "VIVAVOCE_HOME": str(home)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True, cwd=home) as server:
-        try:
-            assert server.stdout is not None
-            line = server.stdout.readline()
-            found = re.search(r"http://\S+:\d+", line)
-            assert found, f"the server said: {line!r}"
-            yield found[0]
-        finally:
-            server.terminate()
-            server.wait(STOP_S)
-
-
-@contextmanager
 def script(home: Path, settings: str = "") -> Iterator[str]:
     """Start a server whose answers are known beforehand, with more settings; its address."""
     with calling() as brain:
         (home / "vivavoce.toml").write_text(settings + SCRIPT % brain)
-        with serving(home) as url:
-            yield url
+        with serving(home) as server:
+            yield server.url
 
 
 @pytest.fixture(scope="session")
@@ -102,10 +81,7 @@ def scripted_with_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 @pytest.fixture(scope="session")
 def default(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the embedded engines, where their weights have been fetched."""
-    weights = embedded.fetched()
-    if weights is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("the embedded weights are not here; `make test` fetches")
     home = tmp_path_factory.mktemp("default")
-    (home / "weights").symlink_to(weights.parent)
-    with serving(home) as url:
-        yield url
+    link_weights(home)
+    with serving(home) as server:
+        yield server.url

@@ -1,10 +1,7 @@
 """The real server with the real embedded engines, in a process of its own, as people run it."""
 
 import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,10 +10,10 @@ import httpx2
 import pytest
 from openai import OpenAI
 
-from vivavoce.catalogue import embedded
+from tests.support.weights import link_weights
 from vivavoce.engines import libflite
+from vivavoce.testing.serving import serving
 
-START_S = 60
 if os.environ.get("CI"):
     # What may be missing on a person's machine must not be missing, and skipped in silence, where we decide.
     assert libflite.installed(), libflite.MISSING
@@ -26,26 +23,11 @@ Serve = Callable[..., AbstractContextManager[str]]
 
 @contextmanager
 def _serving(home: Path, *arguments: str) -> Iterator[str]:
-    """Start `vivavoce serve` on a free port; its address."""
-    weights = embedded.fetched()
-    if weights is None:
-        reason = "the embedded weights are not here; `make test` fetches them"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    """Start a server with the embedded engines; its address."""
     home.mkdir(exist_ok=True)
-    if not (home / "weights").exists():
-        (home / "weights").symlink_to(weights.parent)
-    command = [sys.executable, "-m", "vivavoce", "serve", "--port", "0", *arguments]
-    environment = {**os.environ, "VIVAVOCE_HOME": str(home)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True, cwd=home) as server:
-        try:
-            assert server.stdout is not None
-            line = server.stdout.readline()
-            found = re.search(r"http://\S+:\d+", line)
-            assert found, f"the server said: {line!r}"
-            yield found[0]
-        finally:
-            server.terminate()
-            server.wait(START_S)
+    link_weights(home)
+    with serving(home, *arguments) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from vivavoce.testing.serving import children, engines
+
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -21,14 +23,9 @@ def server_pid(address: str) -> int:
     raise AssertionError(f"nobody listens at {address}")
 
 
-def engines(pid: int) -> dict[int, str]:
-    """The engine processes of a server, and the library each has loaded."""
-    return {child: _loaded(child) for child in _children(pid)}
-
-
 def cpu_s(pid: int, engine: str | None = None) -> float:
     """Processor time that a process's engines have used, or the one with a library, in seconds."""
-    chosen = [child for child, name in engines(pid).items() if name == engine] if engine else _children(pid)
+    chosen = [child for child, name in engines(pid).items() if name == engine] if engine else children(pid)
     return sum(_ticks(child) for child in chosen) * TICK_S
 
 
@@ -45,19 +42,6 @@ def wait_until_busy(pid: int, used: float = 0.1, engine: str | None = None, limi
     while cpu_s(pid, engine) - before < used:
         assert time.monotonic() < end, f"{engine or 'the engines'} never began to work"
         time.sleep(0.005)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _loaded(pid: int) -> str:
-    try:
-        maps = Path(f"/proc/{pid}/maps").read_text()
-    except OSError:
-        return "ended"
-    known = {"xllamacpp": "llama", "pocketsphinx": "pocketsphinx", "libflite": "flite", "espeak": "espeak"}
-    return next((name for library, name in known.items() if library in maps), "media")
 
 
 def _ticks(pid: int) -> int:

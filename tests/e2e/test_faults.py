@@ -16,11 +16,12 @@ import pytest
 from openai import APIError, BadRequestError, OpenAI
 
 from tests.e2e.conftest import Serve
-from tests.e2e.processes import engines, server_pid, used_during, wait_until_busy
+from tests.e2e.processes import server_pid, used_during, wait_until_busy
 from tests.e2e.sound import FIXTURES, MODEL, VOICE
 from vivavoce.audio.wav import read_wav, write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.engines import libflite
+from vivavoce.testing.serving import engines
 
 SPOKEN: Any = {"model": MODEL, "modalities": ["text", "audio"], "audio": VOICE}
 LONG_TEXT = "The quick brown fox jumps over the lazy dog near the river bank. " * 300
