@@ -1,19 +1,20 @@
 """Each client's script, run in that client's own environment: what it asserts is in `clients/`."""
 
-import os
+import platform
 import subprocess
 
 import pytest
 
 from tests.compat.conftest import HEARS, SAYS
-from tests.compat.environments import ROOT, Client
+from tests.compat.environments import Client, environment
 
 LIMIT_S = 180
+ARCHITECTURE = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 OFFICIAL = Client("openai3", "openai_python.py", ("openai>=3.40,<4",))
 CLIENTS = [
     OFFICIAL,
     Client("openai2", "openai_python.py", ("openai>=2,<3",)),
-    Client("node", "openai_node.mjs", ("node@22", "openai@7")),
+    Client("node", "openai_node.mjs", (f"node-linux-{ARCHITECTURE}@22", "openai@7")),
     Client("langchain", "langchain_chat.py", ("langchain-openai>=1.7,<2",)),
     Client("litellm", "litellm_sdk.py", ("litellm[mcp]>=1.106,<2",)),
     Client("pydantic_ai", "pydantic_ai_agent.py", ("pydantic-ai-slim[openai]>=2.68,<3",)),
@@ -25,10 +26,8 @@ CLIENTS = [
 
 def run(client: Client, url: str, limit_s: float = LIMIT_S, **extra: str) -> None:
     """Run its script; what it says when something is off is what the test fails with."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PYTHON"))}
-    ours = {"VIVAVOCE_URL": url, "VIVAVOCE_RECORDINGS": str(ROOT / "tests" / "fixtures"), "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(
-        client.command(), env=kept | ours | extra, timeout=limit_s, capture_output=True, text=True, check=False
+        client.command(), env=environment(url) | extra, timeout=limit_s, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{client.name}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
 
