@@ -31,6 +31,7 @@ hear = "script"
 think = "script"
 speak = "script"
 voices = {{ alloy = "alloy", echo = "echo" }}
+aliases = ["gpt-6-astra", "gpt-4o-mini"]
 [models."gpt-4o-audio-preview"]
 hear = "script"
 think = "brain"
@@ -42,7 +43,8 @@ aliases = ["gpt-4o-transcribe", "gpt-4o-mini-transcribe"]
 speak = "script"
 aliases = ["tts-1-hd", "gpt-4o-mini-tts"]
 """
-"""The first chat model says the same whatever it is asked; the second calls tools (see `caller`).
+"""The first chat model says the same whatever it is asked, and has the names that the SDK's generated tests use; the
+second calls tools (see `caller`).
 
 Pieces of sound are of such lengths that they cannot be joined unless the server cuts them anew.
 """

@@ -1,0 +1,48 @@
+"""A pytest plugin for the OpenAI SDK's generated tests: what stands for anything in them becomes something true.
+
+They are written for a server that makes answers up. Ours listens to recordings and looks completions up, so a
+recording has to be one and an id has to be known. Nothing else of the tests is touched.
+"""
+
+import json
+import os
+import urllib.request
+from collections.abc import Generator
+from typing import Any
+
+import checks
+import pytest
+
+
+def recording() -> bytes:
+    """Stands where they send `b"Example data"` to be heard."""
+    return checks.recording()
+
+
+def completion_id() -> str:
+    """Stands where they name a stored completion; each test has one of its own, for some delete it."""
+    # The SDK's type of a stored message knows the assistant's alone
+    body = {"model": checks.MODEL, "store": True, "messages": [{"role": "assistant", "content": "Hello"}]}
+    asked = urllib.request.Request(  # noqa: S310 - our own server
+        f"{os.environ['TEST_API_BASE_URL']}/chat/completions",
+        json.dumps(body).encode(),
+        {"content-type": "application/json", "authorization": "Bearer My API Key"},
+    )
+    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+        return json.load(answer)["id"]
+
+
+PLACEHOLDERS = {b"Example data": recording, "completion_id": completion_id}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: Any) -> Generator[None, Any, Any]:
+    """Put true things in while one test runs: a test's constants are part of its code."""
+    function = item.obj.__func__
+    code = function.__code__
+    consts = [PLACEHOLDERS[const]() if const in PLACEHOLDERS else const for const in code.co_consts]
+    function.__code__ = code.replace(co_consts=tuple(consts))
+    try:
+        return (yield)
+    finally:
+        function.__code__ = code
