@@ -39,7 +39,8 @@ test: $(VENV)/.test
 	  --cov-report=term:skip-covered --cov-fail-under=100
 
 compat: $(VENV)/.test
-	$(BIN)/python -m pytest tests/compat
+	$(BIN)/python -m vivavoce.catalogue
+	$(BIN)/python -m pytest tests/compat --durations=15
 
 MINUTES ?= 10
 torture: $(VENV)/.test

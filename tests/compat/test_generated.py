@@ -1,7 +1,7 @@
 """The generated tests in the OpenAI SDK's own source distribution, pointed at our server.
 
 All of them run, with the placeholders of `clients/placeholders.py` filled. What our server refuses rightly stands in
-REFUSED, with why; a test there that passes, and a row that is about no test, fail the run.
+REFUSED and in docs/clients.md, with why; a test there that passes, and a row that is about no test, fail the run.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tests.compat.environments import HERE, Client, environment
+from tests.compat.environments import HERE, ROOT, Client, environment
 
 LIMIT_S = 240
 # One version: their placeholders, such as the models that conftest has aliases for, change from one to the next
@@ -18,6 +18,7 @@ OPENAI = "openai==3.52.0"
 SDK = Client(
     "openai_generated", "", ("openai[aiohttp]==3.52.0", "pytest>=9,<10", "pytest-asyncio>=1.4,<2", "rich"), OPENAI
 )
+PAGE = (ROOT / "docs" / "clients.md").read_text()
 FILES = (
     "tests/api_resources/chat",
     "tests/api_resources/audio/test_transcriptions.py",
@@ -92,6 +93,11 @@ def test_the_generated_tests_pass_but_for_those_listed(scripted: str, tmp_path: 
     assert len(results) > 200, f"{len(results)} tests ran"
     wrong = differences(results, REFUSED)
     assert not wrong, f"{len(wrong)} of {len(results)}:\n" + "\n".join(wrong)[:8000]
+    failed = sum(1 for failure in results.values() if failure)
+    assert f"{len(results)}, of which {len(results) - failed} pass" in PAGE
+    for row in REFUSED:
+        many = sum(1 for name in results if fnmatchcase(name, row.tests))
+        assert f" {many} | {row.why} |" in PAGE
 
 
 def test_a_row_that_is_no_longer_true_is_found() -> None:
