@@ -5,8 +5,6 @@ import io
 import wave
 from pathlib import Path
 
-import av
-
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SHARED = Path(__file__).parents[3] / "shared"
 VOICE = {"voice": "alloy", "format": "wav"}
@@ -26,12 +24,6 @@ def wav_samples(data: bytes) -> tuple[bytes, float]:
         samples = file.readframes(file.getnframes())
         assert len(samples) == 2 * file.getnframes() == len(data) - 44
         return samples, file.getnframes() / 24_000
-
-
-def decoded_seconds(data: bytes) -> float:
-    """How long a file of any format sounds."""
-    with av.open(io.BytesIO(data)) as container:
-        return sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
 
 
 def loudest(samples: bytes) -> int:

@@ -7,8 +7,9 @@ import httpx2
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
+from bench.endpoints import decoded_seconds
 from bench.wer import wer
-from tests.e2e.sound import MODEL, SHARED, VOICE, decoded_seconds, loudest, recording, wav_samples
+from tests.e2e.sound import MODEL, SHARED, VOICE, loudest, recording, wav_samples
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.engines import libflite
