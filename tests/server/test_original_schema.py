@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.audio import Audio, audio_server, models
+from tests.support.audio import audio_server, models
 from tests.support.schemas import check_events, validator
-from tests.support.serving import MODEL, Serving, model
+from tests.support.serving import MODEL, Served, Serving, model
 from tests.wire.recorded import shared, whole
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
@@ -102,12 +102,12 @@ class Sure(Hears):
 
 
 @pytest.fixture
-async def audio(tmp_path: Path) -> AsyncIterator[Audio]:
+async def audio(tmp_path: Path) -> AsyncIterator[Served]:
     async with audio_server(tmp_path, models(hear=Sure("Hello there."))) as served:
         yield served
 
 
-async def heard(audio: Audio, path: str, **fields: Any) -> Any:
+async def heard(audio: Served, path: str, **fields: Any) -> Any:
     answer = await audio.http.post(path, data=fields, files={"file": ("a.wav", write_wav(tone(1.0)))})
     assert answer.status_code == 200
     return answer
@@ -125,11 +125,11 @@ async def heard(audio: Audio, path: str, **fields: Any) -> Any:
         ("translations", LONG, "CreateTranslationResponseVerboseJson", TASK),
     ],
 )
-async def test_transcriptions(audio: Audio, path: str, fields: dict[str, Any], name: str, known: set[str]) -> None:
+async def test_transcriptions(audio: Served, path: str, fields: dict[str, Any], name: str, known: set[str]) -> None:
     assert differences(name, (await heard(audio, f"/v1/audio/{path}", **fields)).json()) == known
 
 
-async def test_events_of_sound(audio: Audio) -> None:
+async def test_events_of_sound(audio: Served) -> None:
     answer = await heard(audio, TRANSCRIPTIONS, **GPT, stream="true", **{"include[]": "logprobs"})
     told = check_events(TRANSCRIPTIONS, answer.text)
     assert differences("CreateTranscriptionResponseStreamEvent", *told) == NONE
