@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from vivavoce.core.errors import EngineFailed
-from vivavoce.core.turn import Reason, ToolCallDelta
+from vivavoce.core.turn import Reason, ToolCallDelta, Usage
 from vivavoce.engines.logprobs import Logprobs
 
 Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=128)]
@@ -14,9 +14,10 @@ REASONS: dict[str, Reason] = {"length": "length", "content_filter": "content_fil
 
 
 class Details(msgspec.Struct):
-    """The part of a prompt that was not read again."""
+    """Tokens of a prompt or an answer, by kind; `cached_tokens` were not read again."""
 
     cached_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
 class Used(msgspec.Struct):
@@ -25,6 +26,19 @@ class Used(msgspec.Struct):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prompt_tokens_details: Details | None = None
+    completion_tokens_details: Details | None = None
+
+    def told(self) -> Usage:
+        """As usage of ours."""
+        read, made = self.prompt_tokens_details or Details(), self.completion_tokens_details or Details()
+        audio_in, audio_out = read.audio_tokens or 0, made.audio_tokens or 0
+        return Usage(
+            text_in=max(self.prompt_tokens - audio_in, 0),
+            audio_in=audio_in,
+            text_out=max(self.completion_tokens - audio_out, 0),
+            audio_out=audio_out,
+            cached=read.cached_tokens or 0,
+        )
 
 
 class FunctionDelta(msgspec.Struct):
@@ -46,27 +60,40 @@ class CallDelta(msgspec.Struct):
         return ToolCallDelta(self.index, self.function.arguments or "", self.id, self.function.name)
 
 
+class SoundDelta(msgspec.Struct):
+    """The next of a spoken answer."""
+
+    id: str | None = None
+    data: str | None = None
+    """Base64 of samples, or of a WAV file of them."""
+    transcript: str | None = None
+
+
 class Delta(msgspec.Struct):
-    """What a chunk adds."""
+    """What a chunk adds, or a whole answer."""
 
     content: str | None = None
     tool_calls: list[CallDelta] | None = None
+    audio: SoundDelta | None = None
 
 
 class Choice(msgspec.Struct):
-    """One answer's part of a chunk."""
+    """One answer's part of a chunk, or all of it."""
 
     delta: Delta | None = None
+    message: Delta | None = None
     finish_reason: str | None = None
     logprobs: Logprobs | None = None
 
 
 class Chunk(msgspec.Struct):
-    """One event of the other server's stream."""
+    """One event of the other server's stream, or all of its answer."""
 
     choices: list[Choice] = msgspec.field(default_factory=list[Choice])
     usage: Used | None = None
     error: Any = None
+    modality: str | None = None
+    """`audio`: what stands in `content` is sound in base64, as vLLM-Omni sends it."""
 
 
 END = Chunk()

@@ -1,24 +1,26 @@
-"""Any server with an OpenAI-compatible API, as a language model or a voice."""
+"""Any server with an OpenAI-compatible API, in any role: it hears, thinks, speaks, or answers speech with speech."""
 
-import json
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import httpx2
 import msgspec
 
-from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm
-from vivavoce.core.engines import Card, Utterance
-from vivavoce.core.errors import EngineFailed
-from vivavoce.core.turn import Reason, Sampling, Stream, TextDelta, Tool, ToolCallDelta, Turn, TurnDone, Usage
-from vivavoce.engines.chat_chunks import END, REASONS, Chunk, read_chunk
-from vivavoce.engines.logprobs import Spelling, candidates
-from vivavoce.engines.prompts import biases, chat_messages
+from vivavoce.audio.wav import write_wav
+from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm, join
+from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
+from vivavoce.core.errors import BadRequest, EngineFailed
+from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone
+from vivavoce.engines import chat_api, transcription_api
+from vivavoce.engines.chat_api import Dialect
+from vivavoce.engines.chat_chunks import END, Chunk, read_chunk
+from vivavoce.engines.telling import Telling, tokens
 from vivavoce.engines.upstream import Upstream, mapped, next_in_time
 
-BYTES_A_TOKEN = 4
-"""A usual figure for English; used only where the other server has no tokenizer to ask."""
+T = TypeVar("T")
 
 
 class Named(msgspec.Struct):
@@ -34,7 +36,7 @@ class Listed(msgspec.Struct):
 
 
 class OpenAICompatible:
-    """A language model behind `{base_url}/chat/completions`, a voice behind `{base_url}/audio/speech`, both streamed.
+    """Whatever the server behind `base_url` can do: chat, audio chat, transcription, speech; streamed where it streams.
 
     Lives in the server.
     """
@@ -53,6 +55,10 @@ class OpenAICompatible:
         """Between events."""
         voices: list[str] = msgspec.field(default_factory=list[str])
         """The voices it has; none: whatever a client asks for is passed on."""
+        dialect: Dialect = "openai"
+        """How it speaks of sound."""
+        stream: bool = True
+        """Whether it streams answers that are spoken."""
 
     def __init__(self, options: Options) -> None:
         """Take its options.
@@ -64,10 +70,10 @@ class OpenAICompatible:
         self._upstream = Upstream(options.base_url, options.api_key, options.connect_s, options.first_s)
 
     def card(self) -> Card:
-        """Thinks and speaks, in any language."""
+        """Plays any role, in any language: which, the server behind it knows."""
         return Card(
             self._options.model or "a remote model",
-            ("think", "speak"),
+            ("hear", "think", "speak", "respond"),
             tuple(self._options.voices),
             parallel=1000,
         )
@@ -78,7 +84,45 @@ class OpenAICompatible:
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, estimated: this API has no tokenizer."""
-        return [_tokens(text) if text else 0 for text in texts]
+        return [tokens(text) for text in texts]
+
+    async def respond(self, turn: Turn, send: Send) -> None:
+        """Answer in words and sound. An earlier spoken answer goes by its id there while that server has it.
+
+        Raises as `generate`, and:
+            EngineFailed: it was to speak, and did not.
+        """
+        if chat_api.references(turn, self._options.dialect):
+            try:
+                await self._respond(turn, send, by_id=True)
+            except BadRequest as refused:
+                if refused.code != "audio_not_found":
+                    raise
+            else:
+                return
+        await self._respond(turn, send, by_id=False)
+
+    async def _respond(self, turn: Turn, send: Send, *, by_id: bool) -> None:
+        dialect, stream = self._options.dialect, self._options.stream or turn.voice is None
+        told, text = Telling(turn.sampling), ""
+        # a turn holds sound: writing it out would hold the event loop up
+        body = await asyncio.to_thread(chat_api.request, turn, await self._model(), dialect, by_id=by_id, stream=stream)
+        body |= chat_api.spoken(turn, dialect, stream=stream)
+        async with (
+            self._upstream.post("/chat/completions", body) as response,
+            aclosing(self._events(response) if stream else self._whole(response)) as chunks,
+        ):
+            async for chunk in chunks:
+                for event in told.read(chunk):
+                    text += event.text if isinstance(event, TextDelta) else ""
+                    await send(event)
+        for event in told.end():
+            if isinstance(event, TurnDone):
+                if turn.voice is not None and text and not told.samples:
+                    raise EngineFailed("The model behind this server did not speak.")
+                await send(event if told.usage else replace(event, usage=chat_api.estimated(turn, text, told.samples)))
+            else:
+                await send(event)
 
     async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
         """Yield the answer as it comes. Closing this closes the connection, which stops the other server.
@@ -89,37 +133,31 @@ class OpenAICompatible:
             Overloaded: it said so.
             BadRequest: it refused the request.
         """
-        reason: Reason | None = None
-        called = False
-        usage, spelling = Usage(), Spelling(turn.sampling)
+        told = Telling(turn.sampling)
+        body = await asyncio.to_thread(chat_api.request, turn, await self._model(), self._options.dialect)
         async with (
-            self._upstream.post("/chat/completions", await self._body(turn)) as response,
-            aclosing(self._events(response)) as events,
+            self._upstream.post("/chat/completions", body) as response,
+            aclosing(self._events(response)) as chunks,
         ):
-            async for chunk in events:
-                if chunk is END:
-                    reason = reason or "stop"
-                if chunk.usage is not None:
-                    cached = chunk.usage.prompt_tokens_details
-                    usage = Usage(
-                        text_in=chunk.usage.prompt_tokens,
-                        text_out=chunk.usage.completion_tokens,
-                        cached=(cached.cached_tokens or 0) if cached else 0,
-                    )
-                for choice in chunk.choices:
-                    text = (choice.delta and choice.delta.content) or ""
-                    for piece, logprobs in spelling.pieces(text, choice.logprobs):
-                        yield TextDelta(piece, len(logprobs) or _tokens(piece), logprobs)
-                    for call in (choice.delta and choice.delta.tool_calls) or ():
-                        called = True
-                        yield call.told()
-                    if choice.finish_reason:
-                        reason = REASONS.get(choice.finish_reason, "stop")
-        if reason is None:
-            raise EngineFailed("The model behind this server broke off.")
-        if called:
-            reason = "tool_calls"  # some say `stop` where a function was named
-        yield TurnDone(reason, usage)
+            async for chunk in chunks:
+                for event in told.read(chunk):
+                    if not isinstance(event, AudioDelta):
+                        yield event
+        for event in told.end():
+            if not isinstance(event, AudioDelta):
+                yield event
+
+    async def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
+        """Yield what is heard, once the sound has ended. Raises as `generate`."""
+        pieces = [pcm async for pcm in audio]
+        if not pieces:
+            return
+        whole = join(pieces, pieces[0].rate)
+        form = transcription_api.form(await self._model(), ask)
+        async with self._upstream.post(transcription_api.path(ask), form, write_wav(whole)) as response:
+            heard = await self._read(response, transcription_api.Heard)
+        for transcript in transcription_api.transcripts(heard, whole.seconds):
+            yield transcript
 
     async def synthesize(self, say: Utterance) -> Stream[Pcm]:
         """Yield the sound of one piece as it comes, from `POST {base_url}/audio/speech`.
@@ -147,17 +185,6 @@ class OpenAICompatible:
                 rest = data[whole:]
                 yield Pcm(data[:whole], SPOKEN_RATE)
 
-    async def _body(self, turn: Turn) -> dict[str, Any]:
-        sampling = {name: value for name, value in _sampling(turn.sampling).items() if value is not None}
-        return {
-            "model": await self._model(),
-            "messages": chat_messages(turn, ""),
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            **sampling,
-            **_tools(turn),
-        }
-
     async def _model(self) -> str:
         if self._options.model:
             return self._options.model
@@ -180,44 +207,12 @@ class OpenAICompatible:
                 if line is None or chunk is END:
                     return
 
+    async def _whole(self, response: httpx2.Response) -> AsyncGenerator[Chunk, None]:
+        yield await self._read(response, Chunk)
 
-def _tokens(text: str) -> int:
-    return max(1, round(len(text.encode()) / BYTES_A_TOKEN))
-
-
-def _tools(turn: Turn) -> dict[str, Any]:
-    """The tools of a request, and the shape its answer must have."""
-    asked: dict[str, Any] = {}
-    if turn.schema is not None:
-        schema = {"name": turn.schema.name, "schema": json.loads(turn.schema.json), "strict": turn.schema.strict}
-        asked["response_format"] = {"type": "json_schema", "json_schema": schema}
-    if turn.tools:
-        choice = turn.tool_choice
-        asked["tools"] = [{"type": "function", "function": _function(tool)} for tool in turn.tools]
-        named = {"type": "function", "function": {"name": choice.name}}
-        asked["tool_choice"] = named if choice.name else choice.mode
-        if not choice.parallel and not choice.name:
-            asked["parallel_tool_calls"] = False
-    return asked
-
-
-def _function(tool: Tool) -> dict[str, Any]:
-    body: dict[str, Any] = {"name": tool.name, "parameters": json.loads(tool.parameters)}
-    if tool.description:
-        body["description"] = tool.description
-    return body | {"strict": True} if tool.strict else body
-
-
-def _sampling(sampling: Sampling) -> dict[str, Any]:
-    return {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "seed": sampling.seed,
-        "stop": list(sampling.stop) or None,
-        "presence_penalty": sampling.presence_penalty or None,
-        "frequency_penalty": sampling.frequency_penalty or None,
-        "max_tokens": sampling.max_tokens,
-        "logprobs": sampling.logprobs or None,
-        "top_logprobs": candidates(sampling) or None,
-        "logit_bias": biases(sampling) or None,
-    }
+    async def _read(self, response: httpx2.Response, kind: type[T]) -> T:
+        """An answer that comes in one piece."""
+        with mapped():
+            async with asyncio.timeout(self._options.first_s):
+                data = await response.aread()
+            return await asyncio.to_thread(msgspec.json.decode, data, type=kind)

@@ -57,8 +57,12 @@ class Upstream:
             return msgspec.json.decode(response.content, type=kind)
 
     @asynccontextmanager
-    async def post(self, path: str, body: dict[str, Any]) -> AsyncGenerator[httpx2.Response, None]:
+    async def post(
+        self, path: str, body: dict[str, Any], recording: bytes | None = None
+    ) -> AsyncGenerator[httpx2.Response, None]:
         """Post JSON, and read the answer as it comes; leaving closes the connection, which stops the other server.
+
+        With a `recording`, a WAV file, the body is a form instead and the recording its file.
 
         Raises:
             EngineFailed: it refused the connection or the request, or broke off.
@@ -66,7 +70,13 @@ class Upstream:
             Overloaded: it said so.
             BadRequest: the request is not to its liking, or its messages are longer than the model's context.
         """
-        request = self._client.build_request("POST", path, json=body)
+        if recording is not None:
+            request = self._client.build_request("POST", path, data=body, files={"file": ("speech.wav", recording)})
+        else:
+            # sound makes it large: encoding it would hold the event loop up
+            content = await asyncio.to_thread(msgspec.json.encode, body)
+            headers = {"content-type": "application/json"}
+            request = self._client.build_request("POST", path, content=content, headers=headers)
         with mapped():
             async with asyncio.timeout(self._first_s):
                 response = await self._client.send(request, stream=True)

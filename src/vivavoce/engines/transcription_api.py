@@ -1,0 +1,65 @@
+"""The transcription API of another server: what it is asked, and what its answer tells."""
+
+import math
+from typing import Any
+
+import msgspec
+
+from vivavoce.core.engines import Hearing, Transcript, Word
+
+
+class TimedWord(msgspec.Struct):
+    """One word; times in seconds."""
+
+    word: str
+    start: float = 0.0
+    end: float = 0.0
+
+
+class Segment(msgspec.Struct):
+    """One stretch of speech; times in seconds."""
+
+    text: str
+    start: float = 0.0
+    end: float = 0.0
+    avg_logprob: float | None = None
+
+
+class Heard(msgspec.Struct):
+    """An answer: `text` at least, the rest where it was asked for and the other server knows it."""
+
+    text: str
+    segments: list[Segment] | None = None
+    words: list[TimedWord] | None = None
+
+
+def path(ask: Hearing) -> str:
+    """Where it is asked."""
+    return "/audio/translations" if ask.translate else "/audio/transcriptions"
+
+
+def form(model: str, ask: Hearing) -> dict[str, Any]:
+    """The fields beside the file."""
+    fields: dict[str, Any] = {"model": model, "response_format": "verbose_json" if ask.words else "json"}
+    if ask.words and not ask.translate:
+        fields["timestamp_granularities[]"] = ["segment", "word"]
+    if ask.language and not ask.translate:
+        fields["language"] = ask.language
+    if ask.prompt:
+        fields["prompt"] = ask.prompt
+    return fields
+
+
+def transcripts(heard: Heard, seconds: float) -> list[Transcript]:
+    """What was heard in a recording of `seconds`, stretch by stretch where the other server tells them apart."""
+    words = [Word(word.word.strip(), word.start, word.end) for word in heard.words or ()]
+    segments = heard.segments or [Segment(heard.text, 0.0, seconds)]
+    found: list[Transcript] = []
+    for place, segment in enumerate(segments):
+        last = place == len(segments) - 1
+        inside = [word for word in words if last or (word.start_s + word.end_s) / 2 < segment.end]
+        del words[: len(inside)]
+        if text := segment.text.strip():
+            certain = None if segment.avg_logprob is None else min(math.exp(segment.avg_logprob), 1.0)
+            found.append(Transcript(text, True, segment.start, segment.end, tuple(inside), certain))
+    return found
