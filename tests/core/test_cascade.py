@@ -238,6 +238,22 @@ async def test_an_empty_answer_is_an_answer() -> None:
     assert client.events == [TurnDone("stop", Usage(text_in=9))]
 
 
+async def test_a_model_that_listens_is_given_the_sound_itself() -> None:
+    client, model, said = Client(), Says("Hello."), recording(1.0)
+    asked = turn(Message("user", (said,)))
+    await Cascade(None, model, None, listens=True).respond(asked, client.take)
+    assert model.asked == [asked]
+    assert client.events == [TextDelta("Hello."), TurnDone("stop", Usage(text_in=11, audio_in=10, text_out=1))]
+
+
+async def test_a_model_that_listens_reads_what_a_transcriber_hears() -> None:
+    client, model = Client(), Says("Hello.")
+    ears = Hears("hi")
+    await Cascade(ears, model, None, listens=True).respond(turn(Message("user", (recording(1.0),))), client.take)
+    (asked,) = model.asked
+    assert asked.messages[0].parts == (Speech(None, "hi", 1.0),)
+
+
 async def test_without_ears_a_recording_is_refused() -> None:
     with pytest.raises(BadRequest, match="does not hear") as refused:
         await Cascade(None, Says("Yes."), None).respond(turn(Message("user", (recording(1),))), Client().take)

@@ -1,12 +1,13 @@
 from collections.abc import AsyncIterator
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Speaking, Utterance
 from vivavoce.core.speaking import CHARACTERS_A_SECOND, ByLanguage, Phrased, Renamed
-from vivavoce.core.turn import AudioDelta, Stream
+from vivavoce.core.turn import AudioDelta, Message, Send, Stream, Text, TextDelta, Turn, TurnEvent
 from vivavoce.testing import Speaks
 from vivavoce.testing.scripted import tone
 
@@ -129,3 +130,19 @@ async def test_a_voice_answers_to_another_name() -> None:
     renamed = Renamed(voice, {"alloy": "slt"}.__getitem__)
     assert [pcm async for pcm in renamed.synthesize(Utterance("Hi", "alloy", "de", 2.0, "calm"))]
     assert voice.asked == [Utterance("Hi", "slt", "de", 2.0, "calm")]
+
+
+@pytest.mark.parametrize(("asked", "told"), [("alloy", "slt"), (None, None)])
+async def test_a_responder_answers_in_a_voice_of_another_name(asked: str | None, told: str | None) -> None:
+    class Responds:
+        async def respond(self, turn: Turn, send: Send) -> None:
+            await send(TextDelta(turn.voice or "in writing"))
+
+    events: list[TurnEvent] = []
+
+    async def send(event: TurnEvent) -> None:
+        events.append(event)
+
+    turn = Turn((Message("user", (Text("Hi"),)),), voice=asked)
+    await Renamed(Responds(), {"alloy": "slt"}.__getitem__).respond(turn, send)
+    assert events == [TextDelta(told or "in writing")]

@@ -12,6 +12,7 @@ import msgspec
 from vivavoce.core import errors
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
+from vivavoce.core.turn import AudioDelta, TextDelta, Turn, TurnDone
 
 SECRET = "what people said"
 
@@ -130,6 +131,15 @@ class Blocking:
     def transcribe(self, audio: Pcm, ask: Hearing) -> Iterator[Transcript | None]:
         yield None
         yield Transcript(f"{audio.samples} at {audio.rate}", language=ask.language)
+
+    def respond(self, turn: Turn) -> Iterator[TextDelta | AudioDelta | TurnDone | None]:
+        """A word, half a second of silence in two pieces at the rate that the voice names, the end."""
+        rate = int(turn.voice or 0)
+        yield TextDelta("Hm.")
+        yield None
+        for end in (2, 3) if rate else ():
+            yield AudioDelta(Pcm(bytes(2 * (rate // 4)), rate), end)
+        yield TurnDone("stop")
 
     def synthesize(self, say: Utterance) -> Iterator[Pcm | None]:
         """As many tenths of a second of silence as there are letters, at the rate that the voice names."""

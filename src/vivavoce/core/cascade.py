@@ -35,6 +35,7 @@ class Cascade:
     """A `Responder` made of a transcriber, a language model and a speaker; any but the model may be missing.
 
     `ears` is how many recordings the transcriber hears at once: a turn of several does not wait in line behind itself.
+    A model that `listens` is given the sound itself where there is no transcriber, and understands it.
     With `trim`, a conversation that is too long for the model is answered without its oldest turns.
     """
 
@@ -47,6 +48,7 @@ class Cascade:
         language: str | None = None,
         ears: int | None = None,
         trim: bool = False,
+        listens: bool = False,
     ) -> None:
         self._hear = hear
         self._ears = ears
@@ -54,6 +56,7 @@ class Cascade:
         self._speak = speak
         self._language = language
         self._trim = trim
+        self._listens = listens and hear is None
 
     async def respond(self, turn: Turn, send: Send) -> None:
         """Answer `turn`; see `core.engines.Responder`."""
@@ -85,7 +88,7 @@ class Cascade:
             for p, part in enumerate(message.parts)
             if isinstance(part, Speech) and part.transcript is None
         ]
-        if not places:
+        if not places or self._listens:
             return turn
         texts = await together([self._listen(part) for _, _, part in places], self._ears)
         messages = [list(message.parts) for message in turn.messages]

@@ -92,6 +92,8 @@ class Card:
     """Most tokens of one answer."""
     parallel: int = 1
     """Calls it can serve at once."""
+    listens: bool = False
+    """Whether it thinks about sound itself, without a transcript."""
     note: str = ""
     """One line on what would make it better."""
 

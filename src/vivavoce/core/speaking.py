@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
 
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Speaking, Synthesizer, Utterance
 from vivavoce.core.language import language_of
 from vivavoce.core.phrases import Phrases, Piece
 from vivavoce.core.speakable import speakable
-from vivavoce.core.turn import AudioDelta, Stream
+from vivavoce.core.turn import AudioDelta, Send, Stream, Turn
 
 # A usual pace, until a piece has been heard to its end.
 CHARACTERS_A_SECOND = 15.0
@@ -78,13 +80,17 @@ class ByLanguage:
 
 
 class Renamed:
-    """A `Synthesizer` whose voices go by other names."""
+    """A `Synthesizer`, or a `Responder`, whose voices go by other names."""
 
-    def __init__(self, synthesizer: Synthesizer, names: Callable[[str], str]) -> None:
-        self._synthesizer = synthesizer
+    def __init__(self, engine: Any, names: Callable[[str], str]) -> None:
+        self._engine = engine
         self._names = names
+
+    async def respond(self, turn: Turn, send: Send) -> None:
+        """Answer; see `core.engines.Responder`."""
+        await self._engine.respond(turn if turn.voice is None else replace(turn, voice=self._names(turn.voice)), send)
 
     def synthesize(self, say: Utterance) -> Stream[Pcm]:
         """Yield the sound of one piece as it is made."""
         renamed = Utterance(say.text, self._names(say.voice), say.language, say.speed, say.style)
-        return self._synthesizer.synthesize(renamed)
+        return self._engine.synthesize(renamed)

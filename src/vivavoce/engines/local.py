@@ -19,7 +19,7 @@ from typing import Protocol
 
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
-from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone
+from vivavoce.core.turn import AudioDelta, TextDelta, ToolCallDelta, Turn, TurnDone
 
 
 class LocalEngine(Protocol):
@@ -47,6 +47,14 @@ class LocalLanguageModel(LocalEngine, Protocol):
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text is."""
+        ...
+
+
+class LocalResponder(LocalEngine, Protocol):
+    """Answers one turn in words and sound by itself."""
+
+    def respond(self, turn: Turn) -> Iterator[TextDelta | AudioDelta | ToolCallDelta | TurnDone | None]:
+        """Yield the answer, its sound at the engine's own rate (one rate within a call); `TurnDone` last, once."""
         ...
 
 

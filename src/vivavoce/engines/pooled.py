@@ -6,7 +6,7 @@ from typing import Any
 
 from vivavoce.core.audio import Pcm, join
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
-from vivavoce.core.turn import Stream, TextDelta, ToolCallDelta, Turn, TurnDone
+from vivavoce.core.turn import Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone
 from vivavoce.engines.pool import Pool
 
 PIECE_WAIT_S = 30.0
@@ -22,6 +22,12 @@ class Pooled:
     def card(self) -> Card:
         """What the engine is and can do."""
         return self._pool.card
+
+    async def respond(self, turn: Turn, send: Send) -> None:
+        """Answer as it is made."""
+        async with aclosing(self._pool.stream("respond", turn)) as events:
+            async for event in events:
+                await send(event)
 
     async def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
         """Yield what is heard, once the sound has ended."""

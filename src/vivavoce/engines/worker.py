@@ -26,6 +26,7 @@ from vivavoce.core import errors
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Card
 from vivavoce.core.errors import PublicError, trail
+from vivavoce.core.turn import AudioDelta, TurnDone
 from vivavoce.engines.frames import Broken, encode, read_frame
 
 log = logging.getLogger("vivavoce.worker")
@@ -138,7 +139,7 @@ class Worker:
             pcm, *rest = arguments
             arguments = [at_rate(pcm, getattr(self._engine, "hears_at", pcm.rate)), *rest]
         items = getattr(self._engine, method)(*arguments)
-        return at_spoken_rate(items) if method == "synthesize" else items
+        return at_spoken_rate(items) if method in {"synthesize", "respond"} else items
 
     def _report(self, error: Exception) -> str:
         """Log where a bug is, without the error's words, which may hold what people said."""
@@ -161,19 +162,25 @@ def at_rate(pcm: Pcm, rate: int) -> Pcm:
     return resample(pcm, rate)
 
 
-def at_spoken_rate(items: Generator[Pcm | None]) -> Iterator[Pcm | None]:
-    """Bring one utterance's sound to `SPOKEN_RATE`, whatever rate it comes at."""
-    resampler = None
+def at_spoken_rate(items: Generator[Any]) -> Iterator[Any]:
+    """Bring one call's sound to `SPOKEN_RATE`, whatever rate it comes at; what is no sound is passed on."""
+    resampler, text_end = None, None
     with closing(items):
         for item in items:
-            if item is None or item.rate == SPOKEN_RATE:
+            pcm = item.pcm if isinstance(item, AudioDelta) else item
+            if isinstance(item, TurnDone) and resampler is not None:  # it is the last: nothing may follow it
+                yield AudioDelta(Pcm(resampler.end(), SPOKEN_RATE), text_end or 0)
+                resampler = None
+            if not isinstance(pcm, Pcm) or pcm.rate == SPOKEN_RATE:
                 yield item
                 continue
             if resampler is None:
                 from vivavoce.audio.resample import Resampler  # noqa: PLC0415 - as above
 
-                resampler = Resampler(item.rate, SPOKEN_RATE)
-            yield Pcm(resampler.feed(item.data), SPOKEN_RATE)
+                resampler = Resampler(pcm.rate, SPOKEN_RATE)
+            ours = Pcm(resampler.feed(pcm.data), SPOKEN_RATE)
+            text_end = item.text_end if isinstance(item, AudioDelta) else None
+            yield ours if text_end is None else AudioDelta(ours, text_end)
     if resampler is not None:
         yield Pcm(resampler.end(), SPOKEN_RATE)
 
