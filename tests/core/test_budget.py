@@ -180,6 +180,9 @@ def heard_when(plan: Plan, said: int) -> tuple[int, int]:
 
 # A word that goes on in the next piece: its first piece is still as long as it is.
 @example([([("a", 0), ("ม", 0), ("a", 0)], Voice(1200, 0, 0, (), 1.0)), ([("a", 0)], Voice(0, 0, 0, (), 1.0))], 2, True)
+# Such a word that does not fit as a whole: none of its sound is passed on.
+@example([([("a", 0), ("a", 0)], Voice(2401, 0, 0, (), 1.0)), ([("a", 1)], Voice(0, 0, 0, (), 1.0))], 5, True)
+@example([([("a", 0), ("a", 1)], Voice(1200, 0, 0, (), 1.0)), ([("a", 0)], Voice(0, 0, 0, (), 1.0))], 2, True)
 @settings(deadline=None)
 @given(pieces, limits, AHEAD)
 async def test_a_spoken_answer_keeps_every_promise(plan: Plan, limit: int | None, ahead: bool) -> None:

@@ -115,7 +115,7 @@ class Budget:
 
     async def _pass_held(self, text_end: int) -> None:
         end = self._whole_words(text_end)
-        if self._cost(self._heard, end) > self._limit:
+        if self._cost(self._heard, self._end_of_word(text_end)) > self._limit:
             await self._cut(end, min(text_end, len(self._text)))
         held, self._held = self._held, []
         for event in held:
@@ -171,6 +171,12 @@ class Budget:
         while end > self._released and _inside_word(self._text, end):
             end -= 1
         return end
+
+    def _end_of_word(self, at: int) -> int:
+        """`at`, or where a word that goes on there ends, as far as is known: its sound is paid for with all of it."""
+        while _inside_word(self._text, at):
+            at += 1
+        return at
 
     def _worst(self, longest: float) -> float:
         """The most that all text so far can cost with its sound, of which no more than `longest` is to come."""
