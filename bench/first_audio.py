@@ -17,11 +17,11 @@ from serving import embedded_default
 from vivavoce import main as composition
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config
-from vivavoce.config import embedded as with_embedded
 from vivavoce.core.engines import Utterance
 from vivavoce.core.phrases import Phrases
 from vivavoce.core.speakable import speakable
 from vivavoce.core.turn import Message, Sampling, Text, TextDelta, Turn
+from vivavoce.defaults import embedded as with_embedded
 from vivavoce.engines import libflite
 
 QUESTIONS = [

@@ -5,17 +5,8 @@ from pathlib import Path
 import pytest
 
 from vivavoce import config as module
-from vivavoce.config import (
-    CHAT_NAMES,
-    DEFAULT_MODEL,
-    Config,
-    ConfigError,
-    ModelConfig,
-    embedded,
-    find,
-    load,
-    thinking_at,
-)
+from vivavoce.config import Config, ConfigError, ModelConfig, find, load
+from vivavoce.defaults import CHAT_NAMES, DEFAULT_MODEL, embedded, snapshot, thinking_at
 
 WHOLE = """\
 # Everything at once
@@ -100,18 +91,34 @@ def test_a_whole_file_is_read() -> None:
         ("workers = 2", "workers = 0", "my.toml:10: engines.brain.workers: expected `int` >= 1"),
         ('aliases = ["mine"]', 'aliases = [\n"mine",\n1]', "my.toml:19: models.my.model.aliases.1: expected `str`, got `int`"),  # noqa: E501
         ("port = 8001", "port = ", "my.toml: Invalid value (at line 3"),
-        ('hear = "ear"', 'hear = "eer"', "names engine 'eer', which is not there; did you mean 'ear'?"),
+        ('hear = "ear"', 'hear = "eer"', "my.toml:16: [models.\"my.model\"] names engine 'eer', which is not there; did you mean 'ear'?"),  # noqa: E501
+        ('think = "brain"', 'think = ["brain", "zzz"]', "my.toml:17: [models.\"my.model\"] names engine 'zzz'"),
+        ('think = "brain"', "think = []", "my.toml:17: models.my.model.think: expected `array` of length >= 1"),
+        ('think = "brain"', 'respond = "zzz"', "my.toml:17: [models.\"my.model\"] names engine 'zzz'"),
         ('de = "voice"', 'de = "zzz"', "names engine 'zzz', which is not there"),
-        ('{ default = "voice", de = "voice" }', "{}", "speak names no engine"),
-        ('aliases = ["mine"]', 'aliases = ["my.model"]', "'my.model' is the name of two models"),
+        ('de = "voice"', 'de = ["voice", "zzz"]', "my.toml:18: [models.\"my.model\"] names engine 'zzz'"),
+        ('{ default = "voice", de = "voice" }', "{}", "my.toml:18: [models.\"my.model\"] speak names no engine"),
+        ('aliases = ["mine"]', 'aliases = ["my.model"]', "my.toml:19: 'my.model' is the name of two models"),
+        ("workers = 2", "first_s = 0", "my.toml:10: engines.brain.first_s: expected `float` > 0"),
         ('keys = ["$MY_KEY"]', 'keys = ["$NOT_SET"]', "my.toml: $NOT_SET is not set in the environment"),
-        ('keys = ["$MY_KEY"]', 'keys = [""]', "[server] keys: a key is empty"),
+        ('keys = ["$MY_KEY"]', 'keys = [""]', "my.toml:4: [server] keys: a key is empty"),
         ('"trim"', '"drop"', "my.toml:22: models.my.model.on_overflow: invalid enum value 'drop'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_place(wrong: str, right: str, said: str) -> None:
     assert wrong in WHOLE
     assert said in refused(WHOLE.replace(wrong, right))
+
+
+def test_a_role_is_one_engine_or_several_in_order() -> None:
+    roles = 'hear = ["voice", "ear"]\nspeak = { default = ["voice", "ear"], de = "voice" }\nrespond = "brain"'
+    text = WHOLE.replace('hear = "ear"\nthink = "brain"\nspeak = { default = "voice", de = "voice" }', roles)
+    model = load(written(text)).models["my.model"]
+    assert model.engines("hear") == ["voice", "ear"]
+    assert model.engines("think") == []
+    assert model.engines("speak") == ["voice", "ear", "voice"]
+    assert model.speakers() == {"default": ["voice", "ear"], "de": ["voice"]}
+    assert model.engines("respond") == ["brain"]
 
 
 def test_of_two_tables_the_wrong_ones_line_is_named() -> None:
@@ -198,5 +205,5 @@ def test_what_is_no_address_is_said_so(address: str) -> None:
 
 
 def test_an_answer_gives_the_dated_name() -> None:
-    assert module.snapshot("gpt-4o-mini-audio-preview") == "gpt-4o-mini-audio-preview-2024-12-17"
-    assert module.snapshot("mine") == "mine"
+    assert snapshot("gpt-4o-mini-audio-preview") == "gpt-4o-mini-audio-preview-2024-12-17"
+    assert snapshot("mine") == "mine"

@@ -17,10 +17,11 @@ import pytest
 
 from tests.support.waiting import until
 from vivavoce import main
-from vivavoce.config import Config, ConfigError, ServerConfig, load, thinking_at
+from vivavoce.config import Config, ConfigError, ServerConfig, load
 from vivavoce.core.context import too_long
 from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
+from vivavoce.defaults import thinking_at
 from vivavoce.engines.child import EngineMissing
 from vivavoce.store import sweeping
 from vivavoce.testing import scripted
@@ -164,10 +165,8 @@ async def test_what_cannot_be_started_is_one_clear_line(
 
 
 async def test_an_engine_must_be_able_to_do_what_a_model_wants(configured: Any) -> None:
-    text = SCRIPTED.replace('hear = "one"', 'hear = "brain"') + (
-        '[engines.brain]\nuse = "openai"\noptions = { base_url = "http://127.0.0.1:9/v1" }\n'
-    )
-    with pytest.raises(ConfigError, match=r"engine 'brain' \(openai\) cannot hear"):
+    text = SCRIPTED.replace('hear = "one"', 'hear = ["one"]\nrespond = ["one"]')
+    with pytest.raises(ConfigError, match=r"engine 'one' \(scripted\) cannot respond"):
         async with main.start(configured(text)):
             pass
 

@@ -1,26 +1,41 @@
 """Configuration to engines, engines to models: which engine plays which role for whom."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from vivavoce.config import Config, ConfigError, ModelConfig, snapshot
+from vivavoce.config import ROLES, Config, ConfigError, ModelConfig
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Card, Hearing, Synthesizer, Utterance
-from vivavoce.core.errors import PublicError
+from vivavoce.core.errors import BadRequest, PublicError
 from vivavoce.core.listening import Piecewise
 from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
-from vivavoce.core.turn import Message, Sampling, Text, Turn
+from vivavoce.core.turn import Message, Sampling, Text, Turn, TurnEvent
+from vivavoce.core.wrappers import Fallback, Timed
+from vivavoce.defaults import snapshot
 from vivavoce.engines import registry
 from vivavoce.engines.child import EngineMissing, Spec
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
 
+ELSEWHERE_FIRST_S = 60.0
+"""For an engine elsewhere: a prompt is read, a model may be loaded."""
+ELSEWHERE_BETWEEN_S = 30.0
 CREATED = 1734393600
 """17 December 2024: when the snapshot these models stand in for was made, in Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long an engine may take, in seconds; None: as long as it likes."""
+
+    first_s: float | None = None
+    """Until its first event."""
+    between_s: float | None = None
+    """Until each event after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,13 @@ class Engine:
     pool: Pool | None
     plays: frozenset[str]
     """The roles some model gives it."""
+    limits: Limits = Limits()
+
+    @property
+    def in_time(self) -> Any:
+        """It, within its limits."""
+        limits = self.limits
+        return self.itself if limits == Limits() else Timed(self.itself, limits.first_s, limits.between_s)
 
     @property
     def card(self) -> Card:
@@ -47,24 +69,12 @@ class Engine:
 
 def engines_named(config: Config) -> set[str]:
     """The engines that some model plays a role with; the others are not started."""
-    return {name for model in config.models.values() for name in (model.hear, model.think, *speakers(model)) if name}
+    return {name for model in config.models.values() for role in ROLES for name in model.engines(role)}
 
 
 def _roles(config: Config, engine: str) -> frozenset[str]:
     """The roles that models give an engine."""
-    found: set[str] = set()
-    for model in config.models.values():
-        found |= {"hear"} if model.hear == engine else set()
-        found |= {"think"} if model.think == engine else set()
-        found |= {"speak"} if engine in speakers(model) else set()
-    return frozenset(found)
-
-
-def speakers(model: ModelConfig) -> list[str]:
-    """The engines it speaks with."""
-    if isinstance(model.speak, dict):
-        return list(model.speak.values())
-    return [model.speak] if model.speak else []
+    return frozenset(role for model in config.models.values() for role in ROLES if engine in model.engines(role))
 
 
 def make(config: Config, named: Collection[str]) -> dict[str, Engine]:
@@ -77,12 +87,17 @@ def make(config: Config, named: Collection[str]) -> dict[str, Engine]:
     for name in sorted(named):
         settings, plays = config.engines[name], _roles(config, name)
         point = registry.find(settings.use)
-        if point.group == registry.REMOTE:
-            engines[name] = Engine(name, settings.use, registry.construct(point, settings.options), None, plays)
-            continue
-        spec = Spec(name, point.value, settings.options)
-        pool = Pool(spec, workers=settings.workers, wait_s=config.limits.wait_ms / 1000)
-        engines[name] = Engine(name, settings.use, Pooled(pool), pool, plays)
+        remote = point.group == registry.REMOTE
+        first_s = settings.first_s or (ELSEWHERE_FIRST_S if remote else None)
+        between_s = settings.between_s or (ELSEWHERE_BETWEEN_S if remote else None)
+        limits = Limits(first_s, between_s)
+        if remote:
+            itself, pool = registry.construct(point, settings.options), None
+        else:
+            spec = Spec(name, point.value, settings.options)
+            pool = Pool(spec, workers=settings.workers, wait_s=config.limits.wait_ms / 1000)
+            itself = Pooled(pool)
+        engines[name] = Engine(name, settings.use, itself, pool, plays, limits)
     return engines
 
 
@@ -91,34 +106,18 @@ def models(config: Config, engines: Mapping[str, Engine]) -> dict[str, Model]:
     found: dict[str, Model] = {}
     for name, settings in config.models.items():
         card = _card(settings, engines)
-        hear = engines[settings.hear] if settings.hear else None
+        hear = hearer(settings, engines)
         speak = speaker(settings, engines) if settings.speak else None
-        ears = Piecewise(hear.itself, hear.at_once) if hear else None
-        think = engines[settings.think].itself if settings.think else None
-        trim, heard_at_once = settings.on_overflow == "trim", hear.at_once if hear else 1
-        responder = think and Cascade(hear and hear.itself, think, speak, ears=heard_at_once, trim=trim)
+        ears = Piecewise(hear, _at_once(settings, engines)) if hear else None
+        responder = _responder(settings, engines, hear, speak)
         for alias in (name, *settings.aliases):
             found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, ears, speak)
     return found
 
 
-def voices(settings: ModelConfig, engines: Mapping[str, Engine]) -> tuple[str, ...]:
-    """The voices a model has: the names it gives them, then its engines' own."""
-    own = [voice for name in dict.fromkeys(speakers(settings)) for voice in engines[name].card.voices]
-    return tuple(dict.fromkeys([*settings.voices, *own]))
-
-
-def _card(settings: ModelConfig, engines: Mapping[str, Engine]) -> ModelCard:
-    speaking = [engines[name].card for name in dict.fromkeys(speakers(settings))]
-    thinker = engines[settings.think].card if settings.think else Card()
-    return ModelCard(
-        hears=settings.hear is not None,
-        speaks=settings.speak is not None,
-        voices=voices(settings, engines),
-        languages=tuple(dict.fromkeys(language for card in speaking for language in card.languages)),
-        context=thinker.context,
-        max_output=thinker.max_output,
-    )
+def hearer(settings: ModelConfig, engines: Mapping[str, Engine]) -> Any:
+    """What hears for a model; None where nothing does."""
+    return _first_of([engines[name].in_time for name in settings.engines("hear")])
 
 
 def speaker(settings: ModelConfig, engines: Mapping[str, Engine]) -> Phrased:
@@ -126,14 +125,65 @@ def speaker(settings: ModelConfig, engines: Mapping[str, Engine]) -> Phrased:
     return Phrased(_synthesizer(settings, engines), settings.language)
 
 
+def voices(settings: ModelConfig, engines: Mapping[str, Engine]) -> tuple[str, ...]:
+    """The voices a model has: the names it gives them, then its engines' own; none: any may be asked for."""
+    cards = [engines[name].card for name in _voiced(settings)]
+    if not settings.voices and not all(card.voices for card in cards):
+        return ()
+    return tuple(dict.fromkeys([*settings.voices, *(voice for card in cards for voice in card.voices)]))
+
+
+def _voiced(settings: ModelConfig) -> list[str]:
+    """The engines whose voices are heard."""
+    return list(dict.fromkeys([*settings.engines("respond"), *settings.engines("speak")]))
+
+
+def _responder(settings: ModelConfig, engines: Mapping[str, Engine], hear: Any, speak: Phrased | None) -> Any:
+    """What answers for a model; the cascade, if there is one, after those that answer by themselves."""
+    answering: list[Any] = [_with_names(settings, engines[name]) for name in settings.engines("respond")]
+    thinkers = [engines[name] for name in settings.engines("think")]
+    if thinkers:
+        think = _first_of([engine.in_time for engine in thinkers])
+        listens = all(engine.card.listens for engine in thinkers)
+        ears, trim = _at_once(settings, engines), settings.on_overflow == "trim"
+        answering.append(Cascade(hear, think, speak, ears=ears, listens=listens, trim=trim))
+    return _first_of(answering)
+
+
+def _first_of(engines: list[Any]) -> Any:
+    """One engine as it is, several as one of which the next stands in for the one before; None where there is none."""
+    return Fallback(engines) if len(engines) > 1 else next(iter(engines), None)
+
+
+def _at_once(settings: ModelConfig, engines: Mapping[str, Engine]) -> int:
+    """How many recordings it can hear at once."""
+    return next((engines[name].at_once for name in settings.engines("hear")), 1)
+
+
+def _card(settings: ModelConfig, engines: Mapping[str, Engine]) -> ModelCard:
+    speaking = [engines[name].card for name in _voiced(settings)]
+    thinking = [engines[name].card for name in (*settings.engines("respond"), *settings.engines("think"))]
+    thinker = next(iter(thinking), Card())
+    return ModelCard(
+        hears=bool(settings.hear or settings.respond or (thinking and all(card.listens for card in thinking))),
+        speaks=bool(settings.speak or settings.respond),
+        voices=voices(settings, engines),
+        languages=tuple(dict.fromkeys(language for card in speaking for language in card.languages)),
+        context=thinker.context,
+        max_output=thinker.max_output,
+    )
+
+
 def _synthesizer(settings: ModelConfig, engines: Mapping[str, Engine]) -> Synthesizer:
-    by_language = settings.speak if isinstance(settings.speak, dict) else {"default": settings.speak or ""}
-    spoken = {language: _with_names(settings, engines[name]) for language, name in by_language.items()}
+    spoken = {
+        language: _first_of([_with_names(settings, engines[name]) for name in names])
+        for language, names in settings.speakers().items()
+    }
     otherwise = spoken.pop("default", next(iter(spoken.values())))
     return ByLanguage(spoken, otherwise) if spoken else otherwise
 
 
-def _with_names(settings: ModelConfig, engine: Engine) -> Synthesizer:
+def _with_names(settings: ModelConfig, engine: Engine) -> Renamed:
     """An engine by the model's names for its voices. What it has no voice for, its first one says."""
     own = engine.card.voices
 
@@ -141,16 +191,16 @@ def _with_names(settings: ModelConfig, engine: Engine) -> Synthesizer:
         meant = settings.voices.get(name, name)
         return own[0] if own and meant not in own else meant
 
-    return Renamed(engine.itself, voice)
+    return Renamed(engine.in_time, voice)
 
 
 def check_model(name: str, settings: ModelConfig, engines: Mapping[str, Engine]) -> None:
     """Its engines must be able to do what it wants of them."""
-    wanted = [("hear", settings.hear), ("think", settings.think), *(("speak", each) for each in speakers(settings))]
-    for role, engine in wanted:
-        if engine and role not in engines[engine].card.roles:
-            raise ConfigError(f"[models.\"{name}\"]: engine '{engine}' ({engines[engine].use}) cannot {role}")
-    known = {voice for each in speakers(settings) for voice in engines[each].card.voices}
+    for role in ROLES:
+        for engine in settings.engines(role):
+            if role not in engines[engine].card.roles:
+                raise ConfigError(f"[models.\"{name}\"]: engine '{engine}' ({engines[engine].use}) cannot {role}")
+    known = {voice for each in _voiced(settings) for voice in engines[each].card.voices}
     for given, voice in settings.voices.items():
         if known and voice not in known:
             listed = ", ".join(sorted(known))
@@ -175,20 +225,27 @@ async def warm(engine: Engine) -> None:
     Raises:
         PublicError: it does not answer.
     """
-    roles, itself = engine.plays.intersection(engine.card.roles), engine.itself
+    roles, itself = engine.plays.intersection(engine.card.roles), engine.in_time
+    turn = Turn((Message("user", (Text("Hi"),)),), sampling=Sampling(max_tokens=1))
     if "hear" in roles:
         async with aclosing(itself.transcribe(_silence(), Hearing())) as heard:
             async for _ in heard:
                 pass
     if "think" in roles:
-        turn = Turn((Message("user", (Text("Hi"),)),), sampling=Sampling(max_tokens=1))
         async with aclosing(itself.generate(turn)) as said:
             async for _ in said:
                 pass
+    if "respond" in roles:
+        with suppress(BadRequest):  # of a turn without sound: it is there, and that is the question
+            await itself.respond(turn, _unheard)
     if "speak" in roles:
         async with aclosing(itself.synthesize(Utterance("Hi.", next(iter(engine.card.voices), "")))) as sounds:
             async for _ in sounds:
                 pass
+
+
+async def _unheard(event: TurnEvent) -> None:
+    del event
 
 
 async def _silence() -> AsyncGenerator[Pcm, None]:

@@ -5,28 +5,18 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct, field
 
-T = TypeVar("T")
+from vivavoce.toml_errors import Source, explain
 
-DEFAULT_MODEL = "gpt-4o-mini-audio-preview"
-SNAPSHOTS = {
-    "gpt-4o-mini-audio-preview": "gpt-4o-mini-audio-preview-2024-12-17",
-    "gpt-4o-audio-preview": "gpt-4o-audio-preview-2025-06-03",
-}
-CHAT_NAMES = [
-    "gpt-4o-mini-audio-preview-2024-12-17",
-    "gpt-4o-audio-preview",
-    "gpt-4o-audio-preview-2024-10-01",
-    "gpt-4o-audio-preview-2024-12-17",
-    "gpt-4o-audio-preview-2025-06-03",
-    "gpt-audio",
-    "gpt-audio-1.5",
-    "gpt-audio-mini",
-]
+T = TypeVar("T")
+Names: TypeAlias = str | Annotated[list[str], Meta(min_length=1)]
+"""One engine, or several in the order in which they are tried."""
+Role: TypeAlias = Literal["hear", "think", "speak", "respond"]
+ROLES: tuple[Role, ...] = ("hear", "think", "speak", "respond")
 
 
 class ConfigError(Exception):
@@ -75,16 +65,22 @@ class EngineConfig(Struct, forbid_unknown_fields=True):
 
     use: str
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    first_s: Annotated[float, Meta(gt=0)] | None = None
+    """Seconds until it must have begun to answer; unset: 60 where it runs elsewhere, else no limit."""
+    between_s: Annotated[float, Meta(gt=0)] | None = None
+    """Seconds until it must have gone on; unset: 30 where it runs elsewhere, else no limit."""
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class ModelConfig(Struct, forbid_unknown_fields=True):
     """`[models."NAME"]`: engines by role."""
 
-    think: str | None = None
-    hear: str | None = None
-    speak: str | dict[str, str] | None = None
-    """One engine, or one for each language and `default`."""
+    think: Names | None = None
+    hear: Names | None = None
+    speak: Names | dict[str, Names] | None = None
+    """Of all languages, or of each language and `default`."""
+    respond: Names | None = None
+    """Native speech models, which answer by themselves."""
     aliases: list[str] = field(default_factory=list[str])
     voices: dict[str, str] = field(default_factory=dict[str, str])
     """A name clients use, and the voice it stands for."""
@@ -92,6 +88,17 @@ class ModelConfig(Struct, forbid_unknown_fields=True):
     """ISO-639-1; of text whose script does not tell."""
     on_overflow: Literal["refuse", "trim"] = "refuse"
     """What becomes of a conversation that is longer than the context."""
+
+    def engines(self, role: Role) -> list[str]:
+        """The engines that play a role, in the order in which they are tried; of every language where it speaks."""
+        if role == "speak":
+            return [name for names in self.speakers().values() for name in names]
+        return _listed({"hear": self.hear, "think": self.think, "respond": self.respond}[role])
+
+    def speakers(self) -> dict[str, list[str]]:
+        """What speaks each language, or `default`."""
+        by_language = self.speak if isinstance(self.speak, dict) else {"default": self.speak}
+        return {language: _listed(names) for language, names in by_language.items() if names}
 
 
 class Config(Struct, forbid_unknown_fields=True):
@@ -113,6 +120,12 @@ TABLES: dict[str, type[Struct]] = {
     "models": ModelConfig,
 }
 """The tables of a file by the first word of their headers."""
+
+
+def _listed(names: Names | None) -> list[str]:
+    if names is None:
+        return []
+    return [names] if isinstance(names, str) else names
 
 
 def find(given: Path | None) -> Path | None:
@@ -143,12 +156,12 @@ def load(path: Path | None) -> Config:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
-    settled = _with_secrets(raw, path)
+    source = Source(path, text, _with_secrets(raw, path))
     try:
-        config = msgspec.convert(settled, Config)
+        config = msgspec.convert(source.raw, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(error, settled, text, path)) from None
-    _check_names(config, path)
+        raise ConfigError(explain(error, source, TABLES)) from None
+    _check_names(config, source)
     return config
 
 
@@ -158,57 +171,6 @@ def data_folder() -> Path:
         return Path(os.environ["VIVAVOCE_HOME"]) / "data"
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local/share") / "vivavoce"
-
-
-def embedded(config: Config, weights: str, *, flite: bool) -> Config:
-    """`config` with the embedded engines and models added, where it names no models of its own.
-
-    Args:
-        config: as loaded.
-        weights: the embedded brain's file; empty where another will think.
-        flite: whether English is said by Flite, rather than eSpeak NG.
-    """
-    if config.models:
-        return config
-    engines = {
-        "ear": EngineConfig("pocketsphinx"),
-        "brain": EngineConfig("llama", options={"model": weights}),
-        "voices": EngineConfig("espeak"),
-        **config.engines,
-    }
-    speak: str | dict[str, str] = "voices"
-    if flite:
-        engines.setdefault("english", EngineConfig("flite"))
-        speak = {"default": "voices", "en": "english"}
-    models = {
-        DEFAULT_MODEL: ModelConfig("brain", "ear", speak, aliases=list(CHAT_NAMES)),
-        "whisper-1": ModelConfig(hear="ear", aliases=["gpt-4o-transcribe", "gpt-4o-mini-transcribe"]),
-        "tts-1": ModelConfig(speak=speak, aliases=["tts-1-hd", "gpt-4o-mini-tts"]),
-    }
-    return msgspec.structs.replace(config, engines=engines, models=models)
-
-
-def thinking_at(config: Config, address: str) -> Config:
-    """`config` with the OpenAI-compatible server at `URL[#model]` as every model's language model.
-
-    Raises:
-        ConfigError: it is not an address.
-    """
-    url, _, model = address.partition("#")
-    if not re.match(r"https?://[^/\s]+", url):
-        raise ConfigError(f"--think {address}: not an address; it looks like http://localhost:11434/v1#llama3.2")
-    engines = {name: engine for name, engine in config.engines.items() if name != "brain"}
-    key = os.environ.get("VIVAVOCE_THINK_KEY", "")
-    engines["brain"] = EngineConfig("openai", options={"base_url": url, "model": model, "api_key": key})
-    models = {
-        name: msgspec.structs.replace(model, think=model.think and "brain") for name, model in config.models.items()
-    }
-    return msgspec.structs.replace(config, engines=engines, models=models)
-
-
-def snapshot(name: str) -> str:
-    """The dated name an answer gives for a model's name."""
-    return SNAPSHOTS.get(name, name)
 
 
 def _with_secrets(value: T, path: Path) -> T:
@@ -225,76 +187,25 @@ def _with_secrets(value: T, path: Path) -> T:
     return value
 
 
-def _explain(error: msgspec.ValidationError, raw: dict[str, Any], text: str, path: Path) -> str:
-    """What is wrong, its line, and for an unknown key the nearest known one."""
-    what, _, where = str(error).partition(" - at `$")
-    steps = _named(re.findall(r"\.{3}|[^.\[\]`]+", where), raw)
-    dotted = ".".join(steps)
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
-    if not unknown:
-        return f"{path}:{_line_of(steps, text)}: {dotted}: {what[0].lower()}{what[1:]}"
-    known = list(TABLES[steps[0] if steps else ""].__struct_fields__)
-    near = difflib.get_close_matches(unknown[1], known, 1)
-    hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"
-    line = _line_of([*steps, unknown[1]], text)
-    return f"{path}:{line}: unknown key '{unknown[1]}'{f' in [{dotted}]' if steps else ''}{hint}"
-
-
-def _named(steps: list[str], raw: dict[str, Any]) -> list[str]:
-    """The steps to a value, where msgspec writes `...` for the name of an engine or a model."""
-    if steps[1:2] != ["..."]:
-        return steps
-    kind = TABLES[steps[0]]
-    for name, table in raw[steps[0]].items():
-        try:
-            msgspec.convert(table, kind)
-        except msgspec.ValidationError:
-            return [steps[0], name, *steps[2:]]
-    return steps
-
-
-def _line_of(steps: list[str], text: str) -> int:
-    """The line on which a value's key stands: where the file, read so far, first has it."""
-    lines = text.splitlines(keepends=True)
-    complete = 0
-    for number in range(1, len(lines) + 1):
-        try:
-            known = tomllib.loads("".join(lines[:number]))
-        except tomllib.TOMLDecodeError:
-            continue  # in the middle of a value of several lines
-        if _has(known, steps):
-            return complete + 1
-        complete = number
-    return 1
-
-
-def _has(table: Any, steps: list[str]) -> bool:
-    for step in steps:
-        if not isinstance(table, dict):
-            return True  # a place in a list: its line is the list's
-        if step not in table:
-            return False
-        table = cast("dict[str, Any]", table)[step]
-    return True
-
-
-def _check_names(config: Config, path: Path) -> None:
+def _check_names(config: Config, source: Source) -> None:
     """Every engine a model names must be there, no name may stand for two models, and no key may be empty."""
     known: set[str] = set(config.models)
     for name, model in config.models.items():
-        speak = model.speak.values() if isinstance(model.speak, dict) else [model.speak]
-        for engine in [model.hear, model.think, *speak]:
-            if engine is not None and engine not in config.engines:
-                near = difflib.get_close_matches(engine, config.engines, 1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
-                raise ConfigError(f"{path}: [models.\"{name}\"] names engine '{engine}', which is not there{hint}")
+        for role in ROLES:
+            for engine in model.engines(role):
+                if engine not in config.engines:
+                    near = difflib.get_close_matches(engine, config.engines, 1)
+                    hint = f"; did you mean '{near[0]}'?" if near else ""
+                    where = source.at("models", name, role)
+                    raise ConfigError(f"{where}: [models.\"{name}\"] names engine '{engine}', which is not there{hint}")
         if isinstance(model.speak, dict) and not model.speak:
-            raise ConfigError(f'{path}: [models."{name}"] speak names no engine')
-        if not (model.hear or model.think or model.speak):
-            raise ConfigError(f'{path}: [models."{name}"] names no engine: give it think, hear or speak')
+            raise ConfigError(f'{source.at("models", name, "speak")}: [models."{name}"] speak names no engine')
+        if not any(model.engines(role) for role in ROLES):
+            where = source.at("models", name)
+            raise ConfigError(f'{where}: [models."{name}"] names no engine: give it think, hear, speak or respond')
         twice = known.intersection(model.aliases)
         if twice:
-            raise ConfigError(f"{path}: '{twice.pop()}' is the name of two models")
+            raise ConfigError(f"{source.at('models', name, 'aliases')}: '{twice.pop()}' is the name of two models")
         known.update(model.aliases)
     if not all(config.server.keys):
-        raise ConfigError(f"{path}: [server] keys: a key is empty")
+        raise ConfigError(f"{source.at('server', 'keys')}: [server] keys: a key is empty")

@@ -32,6 +32,7 @@ from vivavoce.core.turn import (
     TurnEvent,
     Usage,
 )
+from vivavoce.core.wrappers import Timed
 from vivavoce.engines.openai import OpenAICompatible
 
 WAVE = Pcm(array("h", [int(9000 * math.sin(at / 9)) for at in range(2400)]).tobytes(), 24_000)
@@ -300,7 +301,7 @@ async def test_leaving_closes_the_connection(upstream: Upstream, make: Make) -> 
     await asyncio.wait_for(upstream.left.wait(), 5)
 
 
-async def heard(engine: OpenAICompatible, ask: Hearing) -> list[Transcript]:
+async def heard(engine: OpenAICompatible | Timed, ask: Hearing) -> list[Transcript]:
     async def recording() -> Stream[Pcm]:
         yield Pcm(HEARD.data[:1600], HEARD.rate)
         yield Pcm(HEARD.data[1600:], HEARD.rate)
@@ -363,7 +364,7 @@ async def test_a_recogniser_elsewhere_that_refuses_hangs_or_babbles(upstream: Up
         await heard(make(), Hearing())
     upstream.status, upstream.hangs_before = 200, 0
     with pytest.raises(EngineTimeout):
-        await heard(make(first_s=0.05), Hearing())
+        await heard(Timed(make(), 0.05, None), Hearing())
     await asyncio.wait_for(upstream.left.wait(), 5)
 
 

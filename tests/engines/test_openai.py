@@ -34,6 +34,7 @@ from vivavoce.core.turn import (
     TurnDone,
     Usage,
 )
+from vivavoce.core.wrappers import Timed
 from vivavoce.engines.openai import OpenAICompatible
 
 TURN = Turn((Message("user", (Text("my question"),)),))
@@ -41,7 +42,7 @@ KEY = "sk-very-secret-key"
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
 
 
-async def answer(engine: OpenAICompatible, turn: Turn = TURN) -> tuple[str, TurnDone]:
+async def answer(engine: OpenAICompatible | Timed, turn: Turn = TURN) -> tuple[str, TurnDone]:
     async with asyncio.timeout(5), aclosing(engine.generate(turn)) as events:
         *words, done = [event async for event in events]
     assert isinstance(done, TurnDone)
@@ -220,11 +221,14 @@ async def test_what_another_server_refuses_is_named_without_its_words(
     assert (refused.value.param, refused.value.code) == (param, code)
 
 
-async def test_a_refusal_that_hangs_is_a_refusal(upstream: Upstream, make: Make) -> None:
+async def test_a_refusal_that_hangs_is_a_refusal(
+    upstream: Upstream, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vivavoce.engines.upstream.REFUSED_S", 0.1)
     upstream.status, upstream.hangs_before = 400, 1
     upstream.says = [json.dumps({"error": {"param": "logit_bias"}}).encode(), b" "]
     with pytest.raises(BadRequest) as refused:
-        await answer(make(first_s=0.1))
+        await answer(make())
     assert refused.value.param == "logit_bias"
     await asyncio.wait_for(upstream.left.wait(), 5)
 
@@ -315,15 +319,15 @@ async def test_each_status_is_told_as_what_it_means_for_our_client(
 
 @pytest.mark.parametrize(
     ("hangs_before", "limits"),
-    [(-1, {"first_s": 0.1}), (0, {"first_s": 0.1}), (2, {"between_s": 0.1})],
+    [(-1, (0.1, None)), (0, (0.1, None)), (2, (None, 0.1))],
     ids=["before its headers", "before its first event", "between two events"],
 )
 async def test_one_that_hangs_is_given_up_and_its_connection_closed(
-    upstream: Upstream, make: Make, hangs_before: int, limits: dict[str, float]
+    upstream: Upstream, make: Make, hangs_before: int, limits: tuple[float | None, float | None]
 ) -> None:
     upstream.hangs_before = hangs_before
     with pytest.raises(EngineTimeout):
-        await answer(make(**limits))
+        await answer(Timed(make(), *limits))
     await asyncio.wait_for(upstream.left.wait(), 5)
 
 
@@ -394,7 +398,7 @@ async def test_many_answers_at_once(make: Make) -> None:
 SAY = Utterance("Hello.", "af_heart", speed=1.5, style="warmly")
 
 
-async def sounds(engine: OpenAICompatible) -> list[Pcm]:
+async def sounds(engine: OpenAICompatible | Timed) -> list[Pcm]:
     async with aclosing(engine.synthesize(SAY)) as pieces:
         return [pcm async for pcm in pieces]
 
@@ -422,7 +426,7 @@ async def test_a_voice_elsewhere_that_refuses_or_hangs_is_told_as_such(upstream:
     upstream.status, upstream.hangs_before = 200, 1
     upstream.says = [b"\x01\x02", b"\x03\x04"]
     with pytest.raises(EngineTimeout):
-        await sounds(make(between_s=0.05))
+        await sounds(Timed(make(), None, 0.05))
     await asyncio.wait_for(upstream.left.wait(), 5)
 
 

@@ -80,7 +80,7 @@ def ask(  # noqa: PLR0913, PLR0917 - a command's options
 
 def _settled(config: Config, model: str | None, *, hears: bool, speaks: bool) -> tuple[Config, str]:
     """The configuration with the one model that answers, and only the engines that this turn needs."""
-    name, settings = choose(config, model, hears=hears, speaks=speaks)
+    name, settings = choose(config, model, hears=hears, speaks=speaks, answers=True)
     hear, speak = (settings.hear if hears else None), (settings.speak if speaks else None)
     needed = msgspec.structs.replace(settings, hear=hear, speak=speak, aliases=[])
     return msgspec.structs.replace(config, models={name: needed}), name

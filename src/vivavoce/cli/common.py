@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn, TypeAlias
 import typer
 
 from vivavoce import config as configuration
+from vivavoce import defaults
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config, ConfigError, ModelConfig
 from vivavoce.core.errors import PublicError
@@ -80,12 +81,16 @@ def settle(path: Path | None, think: str | None, *, thinks: bool = True) -> Conf
     loaded = configuration.load(configuration.find(path))
     needed = thinks and not loaded.models and not think and "brain" not in loaded.engines
     weights = fetch() if needed else embedded.folder() / embedded.SMOLLM2.file
-    settled = configuration.embedded(loaded, str(weights), flite=flite.installed())
-    return configuration.thinking_at(settled, think) if think else settled
+    settled = defaults.embedded(loaded, str(weights), flite=flite.installed())
+    return defaults.thinking_at(settled, think) if think else settled
 
 
-def choose(config: Config, name: str | None, *, hears: bool = False, speaks: bool = False) -> tuple[str, ModelConfig]:
+def choose(
+    config: Config, name: str | None, *, hears: bool = False, speaks: bool = False, answers: bool = False
+) -> tuple[str, ModelConfig]:
     """The model called `name`, or the first one; it must hear or speak where that is asked.
+
+    With `answers` one that responds by itself hears and speaks.
 
     Raises:
         ConfigError: there is none.
@@ -97,7 +102,8 @@ def choose(config: Config, name: str | None, *, hears: bool = False, speaks: boo
         raise ConfigError(f"there is no model '{name}'; {hint}")
     wanted = {"hear": hears, "speak": speaks}
     for found in config.models if name is None else [name]:
-        lacking = [role for role, needed in wanted.items() if needed and not getattr(names[found], role)]
+        itself = answers and names[found].respond
+        lacking = [role for role, needed in wanted.items() if needed and not (itself or getattr(names[found], role))]
         if not lacking:
             return found, names[found]
         if name is not None:

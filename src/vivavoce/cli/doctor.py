@@ -13,7 +13,7 @@ from vivavoce.cli.common import ConfigOption, ThinkOption, plain_errors, settle
 from vivavoce.cli.health import Line
 from vivavoce.cli.models import describe
 from vivavoce.cli.terminal import Progress, harmless
-from vivavoce.config import Config, ConfigError
+from vivavoce.config import Config, ConfigError, Role
 from vivavoce.core.errors import PublicError
 from vivavoce.engines.child import EngineMissing
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 10.0
 """How long an engine elsewhere may take to answer once."""
+DOES: dict[Role, str] = {"respond": "answers by itself", "hear": "hears", "think": "thinks"}
 COLOURS = {"ok": "green", "tip": "yellow", "no": "red"}
 
 
@@ -107,13 +108,12 @@ def _roles(config: Config) -> dict[str, list[str]]:
     """What each engine does; the language where several speak."""
     roles: dict[str, dict[str, None]] = {}
     for model in config.models.values():
-        speakers = model.speak if isinstance(model.speak, dict) else {"": model.speak}
-        played = [(model.hear, "hears"), (model.think, "thinks")]
-        for language, name in speakers.items():
-            played.append((name, f"speaks {language}" if language not in {"", "default"} else "speaks"))
-        for name, role in played:
-            if name:
-                roles.setdefault(name, {})[role] = None
+        played = [(name, said) for role, said in DOES.items() for name in model.engines(role)]
+        for language, names in model.speakers().items():
+            said = "speaks" if language == "default" else f"speaks {language}"
+            played += [(name, said) for name in names]
+        for name, said in played:
+            roles.setdefault(name, {})[said] = None
     return {name: list(played) for name, played in roles.items()}
 
 

@@ -69,7 +69,7 @@ def weights(config: Config) -> Line:
 def needs_weights(config: Config) -> bool:
     """Whether a model thinks with the embedded file."""
     path = str(embedded.folder() / embedded.SMOLLM2.file)
-    thinkers = {model.think for model in config.models.values() if model.think}
+    thinkers = {name for model in config.models.values() for name in model.engines("think")}
     return any(config.engines[name].options.get("model") == path for name in thinkers)
 
 

@@ -10,9 +10,10 @@ import typer
 
 from vivavoce.cli.common import ConfigOption, ThinkOption, plain_errors, settle
 from vivavoce.cli.terminal import Progress, harmless
-from vivavoce.config import Config, ModelConfig
+from vivavoce.config import Config, ModelConfig, Role
 
 NOTHING = "-"
+VOICED: tuple[Role, ...] = ("speak", "respond")
 
 
 def models(
@@ -46,23 +47,29 @@ def describe(config: Config, engine: str) -> str:
 
 def speaks(config: Config, model: ModelConfig) -> list[str]:
     """What speaks for a model; with its language where there are several."""
-    if isinstance(model.speak, dict):
-        return [f"{describe(config, name)} ({language})" for language, name in model.speak.items()]
-    return [describe(config, model.speak)] if model.speak else []
+    by_language = isinstance(model.speak, dict)
+    return [
+        _either(config, names) + (f" ({language})" if by_language else "")
+        for language, names in model.speakers().items()
+    ]
+
+
+def _either(config: Config, names: list[str]) -> str:
+    """Engines of which the next stands in for the one before."""
+    return ", else ".join(describe(config, name) for name in names) or NOTHING
 
 
 def _row(config: Config, name: str, voices: dict[str, tuple[str, ...]] | None) -> list[str]:
     model = config.models[name]
-    hears = describe(config, model.hear) if model.hear else NOTHING
-    thinks = describe(config, model.think) if model.think else NOTHING
-    cells = [hears, thinks, ", ".join(speaks(config, model)) or NOTHING]
+    thinks = _either(config, [*model.engines("respond"), *model.engines("think")])
+    cells = [_either(config, model.engines("hear")), thinks, ", ".join(speaks(config, model)) or NOTHING]
     return cells if voices is None else [*cells, ", ".join(voices[name]) or NOTHING]
 
 
 async def _voices(config: Config) -> dict[str, tuple[str, ...]]:
     from vivavoce import assembly, main  # noqa: PLC0415 - help is quick
 
-    names = {name for model in config.models.values() for name in assembly.speakers(model)}
+    names = {name for model in config.models.values() for role in VOICED for name in model.engines(role)}
     with Progress("starting the engines…"):
         async with main.start_engines(config, names) as running:
             return {name: assembly.voices(model, running.engines) for name, model in config.models.items()}

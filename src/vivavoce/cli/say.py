@@ -71,7 +71,7 @@ async def _say(config: Config, settings: ModelConfig, words: str, how: Speaking,
     place, form = out
     live = place == STDOUT and form == "pcm16"
     with Progress("starting the engines…") as progress:
-        async with main.start_engines(config, set(assembly.speakers(settings))) as running:
+        async with main.start_engines(config, settings.engines("speak")) as running:
             voice = choose_voice(how.voice or None, assembly.voices(settings, running.engines))
             how = Speaking(voice, _language(how.language, running), how.speed)
             progress.now("speaking…")

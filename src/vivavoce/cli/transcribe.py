@@ -10,7 +10,7 @@ import typer
 
 from vivavoce.cli.common import ConfigOption, ModelOption, choose, fail, plain_errors, settle
 from vivavoce.cli.terminal import Progress, aside, harmless
-from vivavoce.config import Config
+from vivavoce.config import Config, ModelConfig
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript, Word
 
@@ -34,7 +34,7 @@ def transcribe(
         settled = settle(config, None, thinks=False)
         settled.limits.audio_seconds = max(settled.limits.audio_seconds, LONGEST_S)
         _, settings = choose(settled, model, hears=True)
-        pcm, heard = asyncio.run(_hear(settled, settings.hear or "", (file, data), words=words or as_json))
+        pcm, heard = asyncio.run(_hear(settled, settings, (file, data), words=words or as_json))
         if as_json:
             typer.echo(msgspec.json.encode(_shown(pcm, heard)).decode())
         elif words:
@@ -46,16 +46,16 @@ def transcribe(
 
 
 async def _hear(
-    config: Config, engine: str, recording: tuple[str, bytes], *, words: bool
+    config: Config, settings: ModelConfig, recording: tuple[str, bytes], *, words: bool
 ) -> tuple[Pcm, list[Transcript]]:
-    from vivavoce import main  # noqa: PLC0415 - help is quick
+    from vivavoce import assembly, main  # noqa: PLC0415 - help is quick
     from vivavoce.cli import recordings  # noqa: PLC0415
 
     with Progress("starting the engines…") as progress:
-        async with main.start_engines(config, {engine}) as running:
+        async with main.start_engines(config, settings.engines("hear")) as running:
             pcm = await recordings.decode(*recording, running.sounds)
             progress.now("listening…")
-            stream = running.engines[engine].itself.transcribe(_once(pcm), Hearing(words=words))
+            stream = assembly.hearer(settings, running.engines).transcribe(_once(pcm), Hearing(words=words))
             async with aclosing(stream) as heard:
                 return pcm, [transcript async for transcript in heard if transcript.final]
 

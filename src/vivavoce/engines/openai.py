@@ -18,7 +18,7 @@ from vivavoce.engines import chat_api, transcription_api
 from vivavoce.engines.chat_api import Dialect
 from vivavoce.engines.chat_chunks import END, Chunk, read_chunk
 from vivavoce.engines.telling import Telling, tokens
-from vivavoce.engines.upstream import Upstream, mapped, next_in_time
+from vivavoce.engines.upstream import Upstream, mapped, next_of
 
 T = TypeVar("T")
 
@@ -38,21 +38,18 @@ class Listed(msgspec.Struct):
 class OpenAICompatible:
     """Whatever the server behind `base_url` can do: chat, audio chat, transcription, speech; streamed where it streams.
 
-    Lives in the server.
+    Lives in the server. How long it may be silent is for those who use it to say: see `core.wrappers.Timed`.
     """
 
     class Options(msgspec.Struct, forbid_unknown_fields=True):
-        """Where it is and how long it may take, in seconds."""
+        """Where it is and what it can do. Times are in seconds."""
 
         base_url: str
         model: str = ""
         """Empty: the first one the server lists."""
         api_key: str = ""
         connect_s: float = 5.0
-        first_s: float = 60.0
-        """Until the first event: a prompt is read, a model may be loaded."""
-        between_s: float = 30.0
-        """Between events."""
+        """Until it takes a connection."""
         voices: list[str] = msgspec.field(default_factory=list[str])
         """The voices it has; none: whatever a client asks for is passed on."""
         dialect: Dialect = "openai"
@@ -67,7 +64,7 @@ class OpenAICompatible:
             ValueError: `base_url` is no address.
         """
         self._options = options
-        self._upstream = Upstream(options.base_url, options.api_key, options.connect_s, options.first_s)
+        self._upstream = Upstream(options.base_url, options.api_key, options.connect_s)
 
     def card(self) -> Card:
         """Plays any role, in any language: which, the server behind it knows."""
@@ -174,13 +171,13 @@ class OpenAICompatible:
             body["speed"] = say.speed
         if say.style:
             body["instructions"] = say.style
-        rest, limit = b"", self._options.first_s
+        rest = b""
         async with (
             self._upstream.post("/audio/speech", body) as response,
             aclosing(response.aiter_bytes()) as pieces,
         ):
-            while (piece := await next_in_time(pieces, limit)) is not None:
-                data, limit = rest + piece, self._options.between_s
+            while (piece := await next_of(pieces)) is not None:
+                data = rest + piece
                 whole = len(data) - len(data) % SAMPLE_BYTES
                 rest = data[whole:]
                 yield Pcm(data[:whole], SPOKEN_RATE)
@@ -195,14 +192,12 @@ class OpenAICompatible:
         return self._options.model
 
     async def _events(self, response: httpx2.Response) -> AsyncGenerator[Chunk, None]:
-        limit = self._options.first_s
         async with aclosing(cast("AsyncGenerator[str]", response.aiter_lines())) as lines:
             while True:
-                line = await next_in_time(lines, limit)
+                line = await next_of(lines)
                 with mapped():
                     chunk = read_chunk(line or "")
                 if chunk is not None:
-                    limit = self._options.between_s
                     yield chunk
                 if line is None or chunk is END:
                     return
@@ -213,6 +208,5 @@ class OpenAICompatible:
     async def _read(self, response: httpx2.Response, kind: type[T]) -> T:
         """An answer that comes in one piece."""
         with mapped():
-            async with asyncio.timeout(self._options.first_s):
-                data = await response.aread()
+            data = await response.aread()
             return await asyncio.to_thread(msgspec.json.decode, data, type=kind)

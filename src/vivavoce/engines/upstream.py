@@ -23,10 +23,16 @@ ERROR_BYTES = 65_536
 log = logging.getLogger("vivavoce.upstream")
 
 
+LISTED_S = 30.0
+"""A list of models comes in this time."""
+REFUSED_S = 5.0
+"""So long the words of a refusal are waited for."""
+
+
 class Upstream:
     """Requests to one server. Times are in seconds."""
 
-    def __init__(self, base_url: str, api_key: str, connect_s: float, first_s: float) -> None:
+    def __init__(self, base_url: str, api_key: str, connect_s: float) -> None:
         """Take its address.
 
         Raises:
@@ -39,7 +45,6 @@ class Upstream:
         self._client = httpx2.AsyncClient(
             base_url=base_url.rstrip("/"), headers=headers, timeout=limits, trust_env=False
         )
-        self._first_s = first_s
 
     async def close(self) -> None:
         """Close its connections."""
@@ -52,7 +57,7 @@ class Upstream:
             PublicError: as `post`.
         """
         with mapped():
-            response = await self._client.get(path, timeout=self._first_s)
+            response = await self._client.get(path, timeout=LISTED_S)
             check(response.status_code)
             return msgspec.json.decode(response.content, type=kind)
 
@@ -66,7 +71,7 @@ class Upstream:
 
         Raises:
             EngineFailed: it refused the connection or the request, or broke off.
-            EngineTimeout: it did not begin to answer in time.
+            EngineTimeout: it did not take the connection in time.
             Overloaded: it said so.
             BadRequest: the request is not to its liking, or its messages are longer than the model's context.
         """
@@ -78,8 +83,7 @@ class Upstream:
             headers = {"content-type": "application/json"}
             request = self._client.build_request("POST", path, content=content, headers=headers)
         with mapped():
-            async with asyncio.timeout(self._first_s):
-                response = await self._client.send(request, stream=True)
+            response = await self._client.send(request, stream=True)
         try:
             if response.status_code in REFUSED:
                 raise refusal(await self._beginning(response), int(body.get("max_tokens") or 0))
@@ -91,23 +95,21 @@ class Upstream:
     async def _beginning(self, response: httpx2.Response) -> bytes:
         """As much of an answer as an error needs, or as comes of it."""
         read = b""
-        with contextlib.suppress(EngineFailed, EngineTimeout):
-            async with aclosing(response.aiter_bytes()) as pieces:
-                while len(read) < ERROR_BYTES and (piece := await next_in_time(pieces, self._first_s)):
+        with contextlib.suppress(EngineFailed, EngineTimeout), mapped():
+            async with asyncio.timeout(REFUSED_S), aclosing(response.aiter_bytes()) as pieces:
+                while len(read) < ERROR_BYTES and (piece := await anext(pieces, b"")):
                     read += piece
         return read
 
 
-async def next_in_time(items: AsyncIterator[T], limit_s: float) -> T | None:
+async def next_of(items: AsyncIterator[T]) -> T | None:
     """The next of what an answer holds; None at its end.
 
     Raises:
         EngineFailed: it broke off.
-        EngineTimeout: nothing came within `limit_s`.
     """
     with mapped():
-        async with asyncio.timeout(limit_s):
-            return await anext(items, None)
+        return await anext(items, None)
 
 
 def check(status: int) -> None:

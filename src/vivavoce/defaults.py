@@ -1,0 +1,75 @@
+"""What the configuration is where it does not say: the embedded engines, and the names clients know."""
+
+import os
+import re
+
+import msgspec
+
+from vivavoce.config import Config, ConfigError, EngineConfig, ModelConfig, Names
+
+DEFAULT_MODEL = "gpt-4o-mini-audio-preview"
+SNAPSHOTS = {
+    "gpt-4o-mini-audio-preview": "gpt-4o-mini-audio-preview-2024-12-17",
+    "gpt-4o-audio-preview": "gpt-4o-audio-preview-2025-06-03",
+}
+CHAT_NAMES = [
+    "gpt-4o-mini-audio-preview-2024-12-17",
+    "gpt-4o-audio-preview",
+    "gpt-4o-audio-preview-2024-10-01",
+    "gpt-4o-audio-preview-2024-12-17",
+    "gpt-4o-audio-preview-2025-06-03",
+    "gpt-audio",
+    "gpt-audio-1.5",
+    "gpt-audio-mini",
+]
+
+
+def embedded(config: Config, weights: str, *, flite: bool) -> Config:
+    """`config` with the embedded engines and models added, where it names no models of its own.
+
+    Args:
+        config: as loaded.
+        weights: the embedded brain's file; empty where another will think.
+        flite: whether English is said by Flite, rather than eSpeak NG.
+    """
+    if config.models:
+        return config
+    engines = {
+        "ear": EngineConfig("pocketsphinx"),
+        "brain": EngineConfig("llama", options={"model": weights}),
+        "voices": EngineConfig("espeak"),
+        **config.engines,
+    }
+    speak: Names | dict[str, Names] = "voices"
+    if flite:
+        engines.setdefault("english", EngineConfig("flite"))
+        speak = {"default": "voices", "en": "english"}
+    models = {
+        DEFAULT_MODEL: ModelConfig("brain", "ear", speak, aliases=list(CHAT_NAMES)),
+        "whisper-1": ModelConfig(hear="ear", aliases=["gpt-4o-transcribe", "gpt-4o-mini-transcribe"]),
+        "tts-1": ModelConfig(speak=speak, aliases=["tts-1-hd", "gpt-4o-mini-tts"]),
+    }
+    return msgspec.structs.replace(config, engines=engines, models=models)
+
+
+def thinking_at(config: Config, address: str) -> Config:
+    """`config` with the OpenAI-compatible server at `URL[#model]` as every model's language model.
+
+    Raises:
+        ConfigError: it is not an address.
+    """
+    url, _, model = address.partition("#")
+    if not re.match(r"https?://[^/\s]+", url):
+        raise ConfigError(f"--think {address}: not an address; it looks like http://localhost:11434/v1#llama3.2")
+    engines = {name: engine for name, engine in config.engines.items() if name != "brain"}
+    key = os.environ.get("VIVAVOCE_THINK_KEY", "")
+    engines["brain"] = EngineConfig("openai", options={"base_url": url, "model": model, "api_key": key})
+    models = {
+        name: msgspec.structs.replace(model, think=model.think and "brain") for name, model in config.models.items()
+    }
+    return msgspec.structs.replace(config, engines=engines, models=models)
+
+
+def snapshot(name: str) -> str:
+    """The dated name an answer gives for a model's name."""
+    return SNAPSHOTS.get(name, name)
