@@ -95,7 +95,12 @@ def make(config: Config, named: Collection[str]) -> dict[str, Engine]:
             itself, pool = registry.construct(point, settings.options), None
         else:
             spec = Spec(name, point.value, settings.options)
-            pool = Pool(spec, workers=settings.workers, wait_s=config.limits.wait_ms / 1000)
+            pool = Pool(
+                spec,
+                workers=settings.workers,
+                wait_s=config.limits.wait_ms / 1000,
+                unload_s=settings.unload_after,
+            )
             itself = Pooled(pool)
         engines[name] = Engine(name, settings.use, itself, pool, plays, limits)
     return engines

@@ -23,6 +23,7 @@ from tests.support.news import News
 from tests.support.waiting import LIMIT_S, until
 from vivavoce.core import errors
 from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError, TooLarge
+from vivavoce.engines import call as calls
 from vivavoce.engines import frames
 from vivavoce.engines import pool as pools
 from vivavoce.engines.child import EngineMissing, Spec
@@ -40,7 +41,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Any:
     with tempfile.TemporaryDirectory(prefix="vv") as name:
         Path(name, "tmp").mkdir()
         monkeypatch.setattr(tempfile, "tempdir", str(Path(name, "tmp")))
-        monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+        monkeypatch.setenv("PYTHONPATH", f"{Path.cwd()}{os.pathsep}{Path.cwd() / 'src'}")
         yield Path(name)
 
 
@@ -300,7 +301,7 @@ async def test_a_slow_reader_does_not_hold_the_engine(start: Start, news: News) 
 async def test_an_engine_that_never_ends_is_stopped_and_its_items_are_not_logged(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(pools, "WAITING_ITEMS", 10)
+    monkeypatch.setattr(calls, "WAITING_ITEMS", 10)
     pool = await start()
     async with aclosing(pool.stream("answer", 424_242)) as stream:
         await anext(stream)
@@ -467,6 +468,38 @@ async def test_processes_end_with_their_parent_and_leave_no_folder(folder: Path)
     assert len(pids) == 2
     await until(lambda: not any(map(alive, pids)), limit_s=2)
     await until(lambda: list((folder / "tmp").iterdir()) == [], limit_s=2)
+
+
+async def test_an_engine_nobody_calls_gives_its_memory_back_and_is_there_for_the_next_call(start: Start) -> None:
+    pool = await start(unload_s=0.05, wait_s=0.01)
+    (pid,) = pool.pids
+    await until(lambda: not pool.pids)
+    await until(lambda: not alive(pid))
+    assert pool.ready
+    assert pool.card.name == "blocking"
+    answers = await asyncio.gather(*(items(pool, "answer", 3) for _ in range(5)), return_exceptions=True)
+    assert [0, 1, 2] in answers
+    assert pool.restarts == 0
+    await until(lambda: not pool.pids)
+    assert await pool.count(["one"]) == [3]
+
+
+async def test_an_engine_at_work_is_not_unloaded(start: Start, news: News, folder: Path) -> None:
+    pool = await start(unload_s=0.05, wait_s=0.01)
+    busy = asyncio.create_task(items(pool, "steps", "a"))
+    await news.of("begun a")
+    await asyncio.sleep(0.15)
+    assert len(pool.pids) == 1
+    (folder / "a").touch()
+    assert (await busy)[-1] == "a done"
+
+
+async def test_an_engine_that_sleeps_and_cannot_start_again_is_overloaded(start: Start) -> None:
+    pool = await start(load="once", unload_s=0.05, wait_s=0.01, start_s=0.5)
+    await until(lambda: not pool.pids)
+    with pytest.raises(Overloaded):
+        await items(pool, "answer", 1)
+    assert not pool.ready
 
 
 async def test_nothing_is_left_for_the_garbage_collector_to_complain_of(

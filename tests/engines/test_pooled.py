@@ -1,5 +1,6 @@
 """A blocking engine seen through its process: its sound at the rates it wants and gives."""
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from vivavoce.engines.pooled import Pooled
 
 @pytest.fixture
 async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pooled]:
-    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.setenv("PYTHONPATH", f"{Path.cwd()}{os.pathsep}{Path.cwd() / 'src'}")
     pool = Pool(Spec("test", f"{Blocking.__module__}:{Blocking.__name__}"))
     await pool.start()
     yield Pooled(pool)

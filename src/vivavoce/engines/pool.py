@@ -14,22 +14,20 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from vivavoce.core import errors
 from vivavoce.core.engines import Card
-from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError
+from vivavoce.core.errors import EngineFailed, Overloaded
 from vivavoce.core.tasks import together
 from vivavoce.core.turn import Stream
+from vivavoce.engines import call as calls
+from vivavoce.engines.call import Call
 from vivavoce.engines.child import Child, EngineMissing, Spec
-from vivavoce.engines.frames import Broken, encode, read_frame_from
+from vivavoce.engines.frames import encode
 
 log = logging.getLogger("vivavoce.pool")
 
-BUFFER = 1024 * 1024
-WAITING_ITEMS = 65_536
-"""More than any call yields; an engine that never ends is stopped there."""
 END = object()
 BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 30.0
@@ -43,6 +41,11 @@ class Worker:
         self.spec = spec
         self.child: Child | None = None
         self.busy = 0
+        self.used = 0.0
+        """When its last call ended, by the event loop's clock."""
+        self.asleep = False
+        """Whether there is no process because nobody wanted it; `wanted` wakes it."""
+        self.wanted = asyncio.Event()
 
     @property
     def free(self) -> bool:
@@ -54,9 +57,18 @@ class Pool:
     """One engine in `workers` processes."""
 
     def __init__(
-        self, spec: Spec, *, workers: int = 1, wait_s: float = 2.0, silence_s: float = 30.0, start_s: float = 60.0
+        self,
+        spec: Spec,
+        *,
+        workers: int = 1,
+        wait_s: float = 2.0,
+        silence_s: float = 30.0,
+        start_s: float = 60.0,
+        unload_s: float | None = None,
     ) -> None:
+        """`unload_s`: a process that nobody has called for so long is ended, and started again for the next call."""
         self.spec = spec
+        self._unload_s = unload_s
         self._workers = [Worker(spec) for _ in range(workers)]
         self._wait_s = wait_s
         self._silence_s = silence_s
@@ -67,8 +79,8 @@ class Pool:
 
     @property
     def ready(self) -> bool:
-        """Whether every worker runs."""
-        return all(worker.child is not None and not worker.child.lost for worker in self._workers)
+        """Whether every worker runs, or sleeps."""
+        return all(worker.asleep or (worker.child is not None and not worker.child.lost) for worker in self._workers)
 
     @property
     def places(self) -> int:
@@ -135,48 +147,33 @@ class Pool:
 
     async def _read(self, items: asyncio.Queue[Any], call: bytes, wait_s: float) -> None:
         """Read a whole call into `items`, however slowly they are taken; the worker is free when this ends."""
-        async with self._place(wait_s) as child, _connected(child) as (reader, writer):
-            writer.write(call)
+        async with self._place(wait_s) as child, self._call(child, call) as under_way:
             while True:
-                kind, *content = await self._next(reader, child)
+                kind, *content = await under_way.next()
                 if kind == "end":
                     return
-                if kind == "item" and items.qsize() < WAITING_ITEMS:
+                if kind == "item" and items.qsize() < calls.WAITING_ITEMS:
                     items.put_nowait(content[0])
                 elif kind != "beat":
-                    raise self._error(kind, content)
+                    raise under_way.error(kind, content)
 
     async def count(self, texts: list[str]) -> list[int]:
         """Call `count` beside whatever else the worker does."""
         child = next((worker.child for worker in self._workers if worker.child is not None), None)
         if child is None:
-            raise Overloaded
-        async with _connected(child) as (reader, writer):
-            writer.write(encode(["count", texts]))
-            kind, *content = await self._next(reader, child)
+            async with self._place(self._wait_s) as woken:
+                return await self._count(woken, texts)
+        return await self._count(child, texts)
+
+    async def _count(self, child: Child, texts: list[str]) -> list[int]:
+        async with self._call(child, encode(["count", texts])) as under_way:
+            kind, *content = await under_way.next()
             if kind != "item":
-                raise self._error(kind, content)
+                raise under_way.error(kind, content)
             return list(content[0])
 
-    async def _next(self, reader: asyncio.StreamReader, child: Child) -> Any:
-        try:
-            async with asyncio.timeout(self._silence_s):
-                return await read_frame_from(reader)
-        except TimeoutError:
-            log.error("engine %s has not answered for %.0f s: killed", self.spec.name, self._silence_s)
-            child.kill()
-            raise EngineTimeout from None
-        except Broken:
-            child.kill()  # if it is not dead already: it has left a call without an end
-            raise EngineFailed from None
-
-    def _error(self, kind: str, content: list[Any]) -> PublicError:
-        """What a worker's last frame stands for, where it is not the end. An item's content is never logged."""
-        if kind == "error":
-            return _public(*content)
-        what = f"bug {content[0]}" if kind == "bug" else f"more than {WAITING_ITEMS} items in one call"
-        log.error("engine %s: %s", self.spec.name, what)
-        return EngineFailed()
+    def _call(self, child: Child, call: bytes) -> AbstractAsyncContextManager[Call]:
+        return Call.to(child, self.spec.name, self._silence_s, call)
 
     @asynccontextmanager
     async def _place(self, wait_s: float) -> AsyncGenerator[Child, None]:
@@ -188,12 +185,15 @@ class Pool:
             yield child
         finally:
             worker.busy -= 1
+            worker.used = asyncio.get_running_loop().time()
             self._admit()
 
     async def _free_worker(self, wait_s: float) -> Worker:
         turn: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         self._admit()
+        if not turn.done() and self._wake_one():
+            wait_s = max(wait_s, self._start_s)
         try:
             async with asyncio.timeout(wait_s):
                 return await asyncio.shield(turn)
@@ -216,6 +216,13 @@ class Pool:
             worker.busy += 1
             self._line.popleft().set_result(worker)
 
+    def _wake_one(self) -> bool:
+        """Have a process started for a place that sleeps; false where none does."""
+        asleep = next((worker for worker in self._workers if worker.asleep), None)
+        if asleep is not None:
+            asleep.wanted.set()
+        return asleep is not None
+
     async def _fill(self, worker: Worker) -> None:
         worker.child = await Child.start(self.spec, self._start_s)
         self._card = worker.child.card
@@ -226,39 +233,43 @@ class Pool:
         failures = 0
         while True:
             if worker.child is not None:
-                began = loop.time()
-                code = await worker.child.ended()
-                failures = 0 if loop.time() - began > STEADY_S else failures
-                log.warning("engine %s ended with %s; starting it again", self.spec.name, code)
-                child, worker.child = worker.child, None
+                began = worker.used = loop.time()
+                code = await self._life(worker, worker.child)
+                if code is None and worker.busy:
+                    continue  # somebody came at the last moment
+                child, worker.child, worker.asleep = worker.child, None, code is None
                 await child.stop()
-            await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
-            failures += 1
-            self.restarts += 1
+                if worker.asleep:
+                    await worker.wanted.wait()
+                    failures = 0
+                else:
+                    log.warning("engine %s ended with %s; starting it again", self.spec.name, code)
+                    failures = 0 if loop.time() - began > STEADY_S else failures
+            if not worker.asleep:
+                await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+                failures += 1
+                self.restarts += 1
             try:
                 await self._fill(worker)
             except (EngineMissing, OSError) as error:
                 log.error("engine %s does not start: %s", self.spec.name, error)
+            worker.asleep = False
+            worker.wanted.clear()
             self._admit()
 
-
-@asynccontextmanager
-async def _connected(child: Child) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter], None]:
-    try:
-        reader, writer = await asyncio.open_unix_connection(child.socket, limit=BUFFER)
-    except OSError:
-        raise EngineFailed from None
-    try:
-        yield reader, writer
-    finally:
-        writer.transport.abort()
-
-
-def _public(name: str, message: str, param: str | None, code: str | None) -> PublicError:
-    """The error of `core.errors` that an engine raised in its process."""
-    kind: type[PublicError] = getattr(errors, name)
-    if issubclass(kind, Overloaded | EngineTimeout):
-        return kind()
-    if issubclass(kind, EngineFailed):
-        return kind(message)
-    return kind(message, param=param, code=code)
+    async def _life(self, worker: Worker, child: Child) -> int | None:
+        """Wait for the end of a process; its exit status, or None once nobody has called it for `unload_s`."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.create_task(child.ended())
+        try:
+            while True:
+                idle_s = 0.0 if worker.busy else loop.time() - worker.used
+                if self._unload_s is not None and idle_s >= self._unload_s:
+                    return None
+                limit_s = None if self._unload_s is None else self._unload_s - idle_s
+                done, _ = await asyncio.wait({ended}, timeout=limit_s)
+                if done:
+                    return ended.result()
+        finally:
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)

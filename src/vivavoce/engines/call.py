@@ -1,0 +1,82 @@
+"""One call to an engine's process: the connection it has, the frames that come, and what the last of them means."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from vivavoce.core import errors
+from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError
+from vivavoce.engines.child import Child
+from vivavoce.engines.frames import Broken, read_frame_from
+
+log = logging.getLogger("vivavoce.pool")
+
+BUFFER = 1024 * 1024
+WAITING_ITEMS = 65_536
+"""More than any call yields; an engine that never ends is stopped there."""
+
+
+class Call:
+    """A call under way. `name` is the engine's; a process that says nothing for `silence_s` is killed."""
+
+    def __init__(self, child: Child, name: str, silence_s: float, reader: asyncio.StreamReader) -> None:
+        self._child = child
+        self._name = name
+        self._silence_s = silence_s
+        self._reader = reader
+
+    @classmethod
+    @asynccontextmanager
+    async def to(cls, child: Child, name: str, silence_s: float, call: bytes) -> AsyncGenerator[Self, None]:
+        """Send a call's frame. Leaving closes the connection, which cancels the call.
+
+        Raises:
+            EngineFailed: the process is gone.
+        """
+        try:
+            reader, writer = await asyncio.open_unix_connection(child.socket, limit=BUFFER)
+        except OSError:
+            raise EngineFailed from None
+        try:
+            writer.write(call)
+            yield cls(child, name, silence_s, reader)
+        finally:
+            writer.transport.abort()
+
+    async def next(self) -> Any:
+        """The kind of the next frame, and what it holds.
+
+        Raises:
+            EngineFailed: the process died, or left the call without an end.
+            EngineTimeout: nothing was heard of it; it has been killed.
+        """
+        try:
+            async with asyncio.timeout(self._silence_s):
+                return await read_frame_from(self._reader)
+        except TimeoutError:
+            log.error("engine %s has not answered for %.0f s: killed", self._name, self._silence_s)
+            self._child.kill()
+            raise EngineTimeout from None
+        except Broken:
+            self._child.kill()  # if it is not dead already: it has left a call without an end
+            raise EngineFailed from None
+
+    def error(self, kind: str, content: list[Any]) -> PublicError:
+        """What a last frame stands for, where it is not the end. An item's content is never logged."""
+        if kind == "error":
+            return _public(*content)
+        what = f"bug {content[0]}" if kind == "bug" else f"more than {WAITING_ITEMS} items in one call"
+        log.error("engine %s: %s", self._name, what)
+        return EngineFailed()
+
+
+def _public(name: str, message: str, param: str | None, code: str | None) -> PublicError:
+    """The error of `core.errors` that an engine raised in its process."""
+    kind: type[PublicError] = getattr(errors, name)
+    if issubclass(kind, Overloaded | EngineTimeout):
+        return kind()
+    if issubclass(kind, EngineFailed):
+        return kind(message)
+    return kind(message, param=param, code=code)
