@@ -100,7 +100,7 @@ def test_a_whole_file_is_read() -> None:
         ('{ default = "voice", de = "voice" }', "{}", "my.toml:18: [models.\"my.model\"] speak names no engine"),
         ('aliases = ["mine"]', 'aliases = ["my.model"]', "my.toml:19: 'my.model' is the name of two models"),
         ("workers = 2", "first_s = 0", "my.toml:10: engines.brain.first_s: expected `float` > 0"),
-        ('keys = ["$MY_KEY"]', 'keys = ["$NOT_SET"]', "my.toml: $NOT_SET is not set in the environment"),
+        ('keys = ["$MY_KEY"]', 'keys = ["$NOT_SET"]', "my.toml:4: $NOT_SET is not set in the environment"),
         ('keys = ["$MY_KEY"]', 'keys = [""]', "my.toml:4: [server] keys: a key is empty"),
         ('"trim"', '"drop"', "my.toml:22: models.my.model.on_overflow: invalid enum value 'drop'"),
     ],
@@ -119,6 +119,34 @@ def test_a_role_is_one_engine_or_several_in_order() -> None:
     assert model.engines("speak") == ["voice", "ear", "voice"]
     assert model.speakers() == {"default": ["voice", "ear"], "de": ["voice"]}
     assert model.engines("respond") == ["brain"]
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    text = (
+        WHOLE.replace("port", "prot").replace("workers = 2", "workers = 0").replace('language = "de"', "language = 1")
+    )
+    text = text.replace('api_key = "$MY_KEY"', 'api_key = "$NOT_SET"') + "[sever]\n"
+    assert module.check(written(text)) == [
+        "my.toml:11: $NOT_SET is not set in the environment",
+        "my.toml:23: unknown key 'sever'; did you mean 'server'?",
+        "my.toml:3: unknown key 'prot' in [server]; did you mean 'port'?",
+        "my.toml:10: engines.brain.workers: expected `int` >= 1",
+        "my.toml:21: models.my.model.language: expected `str`, got `int`",
+    ]
+    names = WHOLE.replace('hear = "ear"', 'hear = "eer"').replace('["mine"]', '["my.model"]')
+    assert [problem.split(": ")[0] for problem in module.check(written(names))] == ["my.toml:16", "my.toml:19"]
+    assert module.check(written(WHOLE)) == []
+    assert module.check(written("port = ")) == ["my.toml: Invalid value (at end of document)"]
+
+
+def test_a_variable_may_hold_what_looks_like_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "$NOT_SET")
+    assert load(written(WHOLE)).server.keys == ["$NOT_SET"]
+
+
+@pytest.mark.parametrize("table", ["server", "engines", "models"])
+def test_a_table_must_be_one(table: str) -> None:
+    assert refused(f"{table} = 1") == f"my.toml:1: {table}: expected `object`, got `int`"
 
 
 def test_of_two_tables_the_wrong_ones_line_is_named() -> None:

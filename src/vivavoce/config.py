@@ -4,15 +4,17 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct, field
 
-from vivavoce.toml_errors import Source, explain
+from vivavoce.toml_errors import Source, wrong
 
 T = TypeVar("T")
+VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 Names: TypeAlias = str | Annotated[list[str], Meta(min_length=1)]
 """One engine, or several in the order in which they are tried."""
 Role: TypeAlias = Literal["hear", "think", "speak", "respond"]
@@ -113,17 +115,6 @@ class Config(Struct, forbid_unknown_fields=True):
     models: dict[str, ModelConfig] = field(default_factory=dict[str, ModelConfig])
 
 
-TABLES: dict[str, type[Struct]] = {
-    "": Config,
-    "server": ServerConfig,
-    "limits": LimitsConfig,
-    "store": StoreConfig,
-    "engines": EngineConfig,
-    "models": ModelConfig,
-}
-"""The tables of a file by the first word of their headers."""
-
-
 def _listed(names: Names | None) -> list[str]:
     if names is None:
         return []
@@ -153,18 +144,27 @@ def load(path: Path | None) -> Config:
     """
     if path is None:
         return Config()
+    source = _read(path)
+    for problem in _problems(source):
+        raise ConfigError(problem)
+    return msgspec.convert(source.raw, Config)
+
+
+def check(path: Path) -> list[str]:
+    """Everything that is wrong with a file, each with its line; what is wrong with names only where nothing else is."""
     try:
-        text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
-    source = Source(path, text, _with_secrets(raw, path))
-    try:
-        config = msgspec.convert(source.raw, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(explain(error, source, TABLES)) from None
-    _check_names(config, source)
-    return config
+        return list(_problems(_read(path)))
+    except ConfigError as error:
+        return [str(error)]
+
+
+def line_of(path: Path, *steps: str) -> str:
+    """The file and line of a value, by the keys that lead there.
+
+    Raises:
+        ConfigError: it is not TOML.
+    """
+    return _read(path).at(*steps)
 
 
 def data_folder() -> Path:
@@ -175,21 +175,62 @@ def data_folder() -> Path:
     return (Path(base) if base else Path.home() / ".local/share") / "vivavoce"
 
 
-def _with_secrets(value: T, path: Path) -> T:
-    """`value` with every `$NAME` replaced by that variable."""
+def _read(path: Path) -> Source:
+    """A file with every `$NAME` replaced by that variable, where it is set.
+
+    Raises:
+        ConfigError: it is not TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        written = tomllib.loads(text)
+        return Source(path, text, _with_secrets(written), written)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _with_secrets(value: T) -> T:
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value).items()
-        return cast("T", {key: _with_secrets(item, path) for key, item in items})
+        return cast("T", {key: _with_secrets(item) for key, item in items})
     if isinstance(value, list):
-        return cast("T", [_with_secrets(item, path) for item in cast("list[Any]", value)])
-    if isinstance(value, str) and re.fullmatch(r"\$[A-Za-z_][A-Za-z0-9_]*", value):
-        if value[1:] not in os.environ:
-            raise ConfigError(f"{path}: {value} is not set in the environment")
-        return cast("T", os.environ[value[1:]])
+        return cast("T", [_with_secrets(item) for item in cast("list[Any]", value)])
+    if isinstance(value, str) and VARIABLE.fullmatch(value):
+        return cast("T", os.environ.get(value[1:], value))
     return value
 
 
-def _check_names(config: Config, source: Source) -> None:
+def _problems(source: Source) -> Iterator[str]:
+    """What is wrong, in the order of the file's tables."""
+    right = True
+    for name, value in source.values():
+        if VARIABLE.fullmatch(value) and value[1:] not in os.environ:
+            right = False
+            yield f"{source.at(*name)}: {value} is not set in the environment"
+    for steps, value, kind in _tables(source.raw):
+        for problem in wrong(value, kind, source, steps):
+            right = False
+            yield problem
+    if right:
+        yield from _wrong_names(msgspec.convert(source.raw, Config), source)
+
+
+def _tables(raw: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any, type[Any]]]:
+    """The tables of a file: the keys that lead to each, what it holds, and what it should be."""
+    many: dict[str, type[Struct]] = {"engines": EngineConfig, "models": ModelConfig}
+    yield (), {name: {} for name in raw}, Config
+    for name, kind in {"server": ServerConfig, "limits": LimitsConfig, "store": StoreConfig}.items():
+        yield (name,), raw.get(name, {}), kind
+    for name, kind in many.items():
+        tables = raw.get(name, {})
+        if not isinstance(tables, dict):
+            yield (name,), tables, dict[str, Any]
+            continue
+        for key, table in cast("dict[str, Any]", tables).items():
+            yield (name, key), table, kind
+
+
+def _wrong_names(config: Config, source: Source) -> Iterator[str]:
     """Every engine a model names must be there, no name may stand for two models, and no key may be empty."""
     known: set[str] = set(config.models)
     for name, model in config.models.items():
@@ -199,15 +240,14 @@ def _check_names(config: Config, source: Source) -> None:
                     near = difflib.get_close_matches(engine, config.engines, 1)
                     hint = f"; did you mean '{near[0]}'?" if near else ""
                     where = source.at("models", name, role)
-                    raise ConfigError(f"{where}: [models.\"{name}\"] names engine '{engine}', which is not there{hint}")
+                    yield f"{where}: [models.\"{name}\"] names engine '{engine}', which is not there{hint}"
         if isinstance(model.speak, dict) and not model.speak:
-            raise ConfigError(f'{source.at("models", name, "speak")}: [models."{name}"] speak names no engine')
+            yield f'{source.at("models", name, "speak")}: [models."{name}"] speak names no engine'
         if not any(model.engines(role) for role in ROLES):
             where = source.at("models", name)
-            raise ConfigError(f'{where}: [models."{name}"] names no engine: give it think, hear, speak or respond')
-        twice = known.intersection(model.aliases)
-        if twice:
-            raise ConfigError(f"{source.at('models', name, 'aliases')}: '{twice.pop()}' is the name of two models")
+            yield f'{where}: [models."{name}"] names no engine: give it think, hear, speak or respond'
+        for twice in known.intersection(model.aliases):
+            yield f"{source.at('models', name, 'aliases')}: '{twice}' is the name of two models"
         known.update(model.aliases)
     if not all(config.server.keys):
-        raise ConfigError(f"{source.at('server', 'keys')}: [server] keys: a key is empty")
+        yield f"{source.at('server', 'keys')}: [server] keys: a key is empty"

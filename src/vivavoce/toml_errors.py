@@ -3,13 +3,12 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from msgspec import Struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,38 +18,40 @@ class Source:
     path: Path
     text: str
     raw: dict[str, Any]
-    """What it holds."""
+    """What it holds, every variable read."""
+    written: dict[str, Any]
+    """What it holds as it is written."""
 
     def at(self, *steps: str) -> str:
         """The place of a value in it, by the keys that lead there: the file and the line."""
         return f"{self.path}:{_line_of(steps, self.text)}"
 
+    def values(self) -> Iterator[tuple[list[str], str]]:
+        """Every text in it as it is written, with the keys that lead there."""
+        yield from _texts(self.written, [])
 
-def explain(error: msgspec.ValidationError, source: Source, tables: Mapping[str, type[Struct]]) -> str:
-    """What is wrong, its line, and for an unknown key the nearest known one."""
-    what, _, where = str(error).partition(" - at `$")
-    steps = _named(re.findall(r"\.{3}|[^.\[\]`]+", where), source.raw, tables)
+
+def wrong(value: Any, kind: Any, source: Source, steps: Sequence[str]) -> Iterator[str]:
+    """What is wrong with a value that should be of some kind: its line, and for an unknown key the nearest known one.
+
+    `steps` are the keys that lead to it.
+    """
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        steps = [*steps, *re.findall(r"[^.\[\]`]+", where)]
+    else:
+        return
     dotted = ".".join(steps)
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
     if not unknown:
-        return f"{source.at(*steps)}: {dotted}: {what[0].lower()}{what[1:]}"
-    known = list(tables[steps[0] if steps else ""].__struct_fields__)
+        yield f"{source.at(*steps)}: {dotted}: {what[0].lower()}{what[1:]}"
+        return
+    known = list(kind.__struct_fields__)
     near = difflib.get_close_matches(unknown[1], known, 1)
     hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"
-    return f"{source.at(*steps, unknown[1])}: unknown key '{unknown[1]}'{f' in [{dotted}]' if steps else ''}{hint}"
-
-
-def _named(steps: list[str], raw: dict[str, Any], tables: Mapping[str, type[Struct]]) -> list[str]:
-    """The steps to a value, where msgspec writes `...` for the name of an engine or a model."""
-    if steps[1:2] != ["..."]:
-        return steps
-    kind = tables[steps[0]]
-    for name, table in raw[steps[0]].items():
-        try:
-            msgspec.convert(table, kind)
-        except msgspec.ValidationError:
-            return [steps[0], name, *steps[2:]]
-    return steps
+    yield f"{source.at(*steps, unknown[1])}: unknown key '{unknown[1]}'{f' in [{dotted}]' if steps else ''}{hint}"
 
 
 def _line_of(steps: Sequence[str], text: str) -> int:
@@ -66,6 +67,17 @@ def _line_of(steps: Sequence[str], text: str) -> int:
             return complete + 1
         complete = number
     return 1
+
+
+def _texts(value: Any, steps: list[str]) -> Iterator[tuple[list[str], str]]:
+    if isinstance(value, dict):
+        for key, item in cast("dict[str, Any]", value).items():
+            yield from _texts(item, [*steps, key])
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            yield from _texts(item, steps)
+    elif isinstance(value, str):
+        yield steps, value
 
 
 def _has(table: Any, steps: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import ask, conform, doctor, models, say, serve, transcribe
+from vivavoce.cli import ask, config, conform, doctor, models, say, serve, transcribe
 
 MISUNDERSTOOD = 2
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 for command in (serve.serve, ask.ask, say.say, transcribe.transcribe, models.models, doctor.doctor, conform.conform):
     app.command()(command)
+app.add_typer(config.config)
 
 
 def _version(wanted: bool) -> None:

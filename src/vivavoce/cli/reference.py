@@ -23,9 +23,18 @@ def page() -> str:
     context = typer.Context(group, info_name="vivavoce")
     commands = [
         f"## vivavoce {name}\n\n" + "\n\n".join(_command(command, context, name))
-        for name, command in group.commands.items()
+        for name, command in _each(group.commands)
     ]
     return "\n".join([HEAD, "\n\n".join(commands)]) + "\n"
+
+
+def _each(commands: dict[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command by its whole name."""
+    for name, command in commands.items():
+        if hasattr(command, "commands"):
+            yield from _each(command.commands, f"{name} ")
+        else:
+            yield group + name, command
 
 
 def _command(command: Any, parent: typer.Context, name: str) -> Iterator[str]:

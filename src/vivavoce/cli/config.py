@@ -1,0 +1,43 @@
+"""`vivavoce config`: what is wrong with a configuration, without starting anything."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from vivavoce import config as configuration
+from vivavoce.cli.common import ConfigOption, plain_errors
+from vivavoce.cli.terminal import harmless
+
+config = typer.Typer(name="config", help="Look at the configuration.", no_args_is_help=True)
+
+
+@config.command()
+def check(config: ConfigOption = None) -> None:
+    """Say everything that is wrong with the configuration, a line each with its place; exits with 1 if anything is."""
+    with plain_errors():
+        path = configuration.find(config)
+        if path is None:
+            typer.echo("no file: the embedded default")
+            return
+        problems = configuration.check(path) or list(_engines(path))
+    for problem in problems:
+        typer.echo(harmless(problem))
+    if problems:
+        raise typer.Exit(1)
+    typer.echo(harmless(f"{path}: nothing is wrong"))
+
+
+def _engines(path: Path) -> Iterator[str]:
+    """Engines that are not installed, and options that are not theirs."""
+    from vivavoce.engines import registry  # noqa: PLC0415 - help is quick
+    from vivavoce.engines.child import EngineMissing  # noqa: PLC0415
+
+    for name, engine in configuration.load(path).engines.items():
+        what = "use"
+        try:
+            point = registry.find(engine.use)
+            what = "options"
+            registry.check_options(point, engine.options)
+        except EngineMissing as missing:
+            yield f"{configuration.line_of(path, 'engines', name, what)}: [engines.{name}] {missing}"

@@ -1,0 +1,37 @@
+"""`vivavoce config check`: everything that is wrong, a line each."""
+
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+
+def test_a_configuration_that_can_be_used_is_said_so(run: Run, tmp_path: Path) -> None:
+    assert run("config", "check").text == "vivavoce.toml: nothing is wrong\n"
+    (tmp_path / "vivavoce.toml").unlink()
+    assert run("config", "check").text == "no file: the embedded default\n"
+
+
+def test_everything_that_is_wrong_is_said_with_its_line(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('[server]\nprot = 1\n[engines.a]\nuse = "x"\nworkers = 0\n')
+    done = run("config", "check", "--config", str(file))
+    assert (done.code, done.text.splitlines()) == (
+        1,
+        [
+            f"{file}:2: unknown key 'prot' in [server]; did you mean 'port'?",
+            f"{file}:5: engines.a.workers: expected `int` >= 1",
+        ],
+    )
+
+
+def test_engines_and_their_options_are_looked_at_too(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(
+        '[engines.a]\nuse = "espaek"\n[engines.b]\nuse = "scripted"\noptions = { say = "x" }\n'
+        '[models.m]\nspeak = "a"\nthink = "b"\n'
+    )
+    done = run("config", "check", "--config", str(file))
+    first, second = done.text.splitlines()
+    assert done.code == 1
+    assert first.startswith(f"{file}:2: [engines.a] there is no engine 'espaek'; installed: ")
+    assert second == f"{file}:5: [engines.b] options of 'scripted': Object contains unknown field `say`"
