@@ -252,6 +252,8 @@ SHAPES: dict[str, tuple[list[bytes], tuple[str, TurnDone]]] = {
     "an empty reason in every chunk": ([chunk("Hello.", ""), chunk(finish="length"), DONE], ("Hello.", TurnDone("length"))),  # noqa: E501
     "a reason of its own": ([chunk("Hello."), chunk(finish="eos"), DONE], ("Hello.", TurnDone())),
     "pieces cut anywhere": ([bytes([byte]) for byte in b"".join([chunk("Hé", ""), chunk(finish="stop")])], ("Hé", TurnDone())),  # noqa: E501
+    "what it thinks to itself": ([chunk("<thi"), chunk("nk>hm"), chunk("</think>"), chunk("\n\nHello.", "stop"), DONE], ("Hello.", TurnDone())),  # noqa: E501
+    "less than a thought": ([chunk("<th"), chunk(finish="stop"), DONE], ("<th", TurnDone())),
     "fields nobody knows": ([chunk("Hello.", "stop", reasoning="x", timings={"a": 1}), DONE], ("Hello.", TurnDone())),
 }  # fmt: skip
 

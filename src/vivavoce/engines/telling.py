@@ -14,9 +14,10 @@ from vivavoce.audio.wav import read_wav
 from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm
 from vivavoce.core.errors import EngineFailed
 from vivavoce.core.speaking import CHARACTERS_A_SECOND
-from vivavoce.core.turn import AudioDelta, Reason, Sampling, TextDelta, ToolCallDelta, TurnDone, Usage
+from vivavoce.core.turn import AudioDelta, Reason, Sampling, TextDelta, TokenLogprob, ToolCallDelta, TurnDone, Usage
 from vivavoce.engines.chat_chunks import END, REASONS, Chunk, Delta
 from vivavoce.engines.logprobs import Logprobs, Spelling
+from vivavoce.engines.reasoning import Aloud
 
 if TYPE_CHECKING:
     from vivavoce.audio.resample import Resampler
@@ -45,6 +46,7 @@ class Telling:
         self._reason: Reason | None = None
         self._origin: str | None = None
         self._sound = _Sound()
+        self._aloud = Aloud()
 
     def read(self, chunk: Chunk) -> Iterator[TextDelta | AudioDelta | ToolCallDelta]:
         """The events of a chunk.
@@ -74,6 +76,7 @@ class Telling:
         """
         if self._reason is None:
             raise EngineFailed("The model behind this server broke off.")
+        yield from self._said(self._aloud.end())
         rest = self._sound.end()
         self.samples += rest.samples
         if self.samples:
@@ -81,6 +84,11 @@ class Telling:
         # some say `stop` where a function was named
         reason: Reason = "tool_calls" if self._called else self._reason
         yield TurnDone(reason, self.usage or Usage(), self._origin)
+
+    def _said(self, text: str, told: tuple[TokenLogprob, ...] = ()) -> Iterator[TextDelta]:
+        if text:
+            self._text += len(text)
+            yield TextDelta(text, len(told) or tokens(text), told)
 
     def _added(
         self, delta: Delta, told: Logprobs | None, *, sounds: bool
@@ -90,8 +98,8 @@ class Telling:
             self._origin = said.id
         text = (said.transcript if said is not None else None) or ("" if sounds else delta.content)
         for piece, logprobs in self._spelling.pieces(text or "", told):
-            self._text += len(piece)
-            yield TextDelta(piece, len(logprobs) or tokens(piece), logprobs)
+            aloud = self._aloud.feed(piece)
+            yield from self._said(aloud, logprobs if aloud == piece else ())
         data = delta.content if sounds else said.data if said is not None else None
         if data and (pcm := self._sound.read(data)).data:
             self.samples += pcm.samples
