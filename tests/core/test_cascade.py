@@ -141,7 +141,7 @@ async def test_every_recording_is_heard_at_once_and_told_in_order() -> None:
         Message("assistant", (known,)),
         Message("user", (recording(3),)),
     )
-    await Cascade(HearsTogether(3), model, None, language="en").respond(turn(*messages), client.take)
+    await Cascade(HearsTogether(3), model, None).respond(turn(*messages), client.take)
     assert client.events[:3] == [InputTranscript(1, 0, "1"), InputTranscript(1, 2, "2"), InputTranscript(3, 0, "3")]
     assert model.asked[0].messages == (
         messages[0],
@@ -160,9 +160,9 @@ async def test_only_what_was_finally_heard_counts() -> None:
                 yield Transcript(text, final)
 
     client, ear = Client(), Guesses("")
-    await Cascade(ear, Says("Yes."), None, language="de").respond(turn(Message("user", (recording(1),))), client.take)
+    await Cascade(ear, Says("Yes."), None).respond(turn(Message("user", (recording(1),))), client.take)
     assert client.events[0] == InputTranscript(0, 0, "hello world")
-    assert ear.asked == [Hearing(language="de")]
+    assert ear.asked == [Hearing()]
 
 
 async def test_where_nothing_was_heard_the_model_is_told_so_and_the_client_nothing() -> None:

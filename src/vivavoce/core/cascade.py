@@ -45,7 +45,6 @@ class Cascade:
         think: LanguageModel,
         speak: Speaker | None,
         *,
-        language: str | None = None,
         ears: int | None = None,
         trim: bool = False,
         listens: bool = False,
@@ -54,7 +53,6 @@ class Cascade:
         self._ears = ears
         self._think = think
         self._speak = speak
-        self._language = language
         self._trim = trim
         self._listens = listens and hear is None
 
@@ -78,7 +76,7 @@ class Cascade:
             raise BadRequest("This model does not speak. Ask for modalities ['text'].", param="modalities")
         words: asyncio.Queue[str | None] = asyncio.Queue(WAITING_WORDS)
         async with aclosing(_until_none(words)) as coming:
-            spoken = self._speak.speak(coming, Speaking(voice, self._language))
+            spoken = self._speak.speak(coming, Speaking(voice))
             await together([answer.write(words), _send_all(spoken, answer.budget)])
 
     async def _transcribe(self, turn: Turn, send: Send) -> Turn:
@@ -107,7 +105,7 @@ class Cascade:
             raise EngineFailed
         async with (
             aclosing(_once(part.pcm)) as sound,
-            aclosing(self._hear.transcribe(sound, Hearing(language=self._language))) as heard,
+            aclosing(self._hear.transcribe(sound, Hearing())) as heard,
         ):
             return " ".join([found.text async for found in heard if found.final and found.text])
 
