@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from tests.support.waiting import until
-from vivavoce import main
+from vivavoce import generations, main
 from vivavoce.config import Config, ConfigError, ServerConfig, load
 from vivavoce.core.context import too_long
 from vivavoce.core.errors import BadRequest, EngineFailed
@@ -42,7 +42,7 @@ voices = { anna = "echo" }
 @pytest.fixture(autouse=True)
 def _no_waiting_at_the_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.setenv("PYTHONPATH", f"{Path.cwd()}{os.pathsep}{Path.cwd() / 'src'}")
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def test_a_file_of_scripted_engines_makes_a_model_that_answers_aloud(confi
         assert main.about(running) == "one: scripted"
         assert (model.card.hears, model.card.speaks, model.card.voices) == (True, True, ("anna", "alloy", "echo"))
         assert (model.snapshot, running.models["mine"].snapshot) == ("gpt-4o-mini-audio-preview-2024-12-17", "mine")
-        (pid,) = running.media.pids
+        (pid,) = running.media.pool.pids
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
@@ -211,7 +211,7 @@ async def until_ready(client: httpx2.AsyncClient, wanted: bool) -> None:
 async def test_the_server_is_ready_again_after_a_process_was_killed(configured: Any) -> None:
     async with served(configured()) as (client, running):
         await until_ready(client, wanted=True)
-        os.kill(running.media.pids[0], signal.SIGKILL)
+        os.kill(running.media.pool.pids[0], signal.SIGKILL)
         await until_ready(client, wanted=False)
         await until_ready(client, wanted=True)
         assert (await client.get("/")).json()["engines"] == "one: scripted"
@@ -220,7 +220,7 @@ async def test_the_server_is_ready_again_after_a_process_was_killed(configured: 
 async def test_it_is_ready_only_when_a_brain_elsewhere_has_answered(
     configured: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(main, "ASK_AGAIN_S", 0.01)
+    monkeypatch.setattr(generations, "ASK_AGAIN_S", 0.01)
     down = asyncio.Event()
     generate = scripted.Scripted.generate
 
@@ -282,11 +282,11 @@ async def test_as_many_completions_are_kept_as_is_configured(
 PROGRAM = """
 import asyncio, pathlib, sys
 from tests.support.waiting import until
-from vivavoce import main
+from vivavoce import generations, main
 from vivavoce.config import load
 config = load(pathlib.Path(sys.argv[1]))
 config.server.port = 0
-asyncio.run(main.serve(config, lambda port, running: print(port, *running.media.pids, flush=True)))
+asyncio.run(main.serve(config, lambda port, running: print(port, *running.media.pool.pids, flush=True)))
 print("closed", flush=True)
 """
 

@@ -1,6 +1,6 @@
 """Configuration to engines, engines to models: which engine plays which role for whom."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -72,38 +72,28 @@ def engines_named(config: Config) -> set[str]:
     return {name for model in config.models.values() for role in ROLES for name in model.engines(role)}
 
 
-def _roles(config: Config, engine: str) -> frozenset[str]:
+def roles(config: Config, engine: str) -> frozenset[str]:
     """The roles that models give an engine."""
     return frozenset(role for model in config.models.values() for role in ROLES if engine in model.engines(role))
 
 
-def make(config: Config, named: Collection[str]) -> dict[str, Engine]:
-    """The engines named, not started yet.
+def make(config: Config, name: str) -> Engine:
+    """An engine, not started yet.
 
     Raises:
-        EngineMissing: one is not installed, or its options are not its own.
+        EngineMissing: it is not installed, or its options are not its own.
     """
-    engines: dict[str, Engine] = {}
-    for name in sorted(named):
-        settings, plays = config.engines[name], _roles(config, name)
-        point = registry.find(settings.use)
-        remote = point.group == registry.REMOTE
-        first_s = settings.first_s or (ELSEWHERE_FIRST_S if remote else None)
-        between_s = settings.between_s or (ELSEWHERE_BETWEEN_S if remote else None)
-        limits = Limits(first_s, between_s)
-        if remote:
-            itself, pool = registry.construct(point, settings.options), None
-        else:
-            spec = Spec(name, point.value, settings.options)
-            pool = Pool(
-                spec,
-                workers=settings.workers,
-                wait_s=config.limits.wait_ms / 1000,
-                unload_s=settings.unload_after,
-            )
-            itself = Pooled(pool)
-        engines[name] = Engine(name, settings.use, itself, pool, plays, limits)
-    return engines
+    settings, plays = config.engines[name], roles(config, name)
+    point = registry.find(settings.use)
+    remote = point.group == registry.REMOTE
+    first_s = settings.first_s or (ELSEWHERE_FIRST_S if remote else None)
+    between_s = settings.between_s or (ELSEWHERE_BETWEEN_S if remote else None)
+    limits = Limits(first_s, between_s)
+    if remote:
+        return Engine(name, settings.use, registry.construct(point, settings.options), None, plays, limits)
+    spec, wait_s = Spec(name, point.value, settings.options), config.limits.wait_ms / 1000
+    pool = Pool(spec, workers=settings.workers, wait_s=wait_s, unload_s=settings.unload_after)
+    return Engine(name, settings.use, Pooled(pool), pool, plays, limits)
 
 
 def models(config: Config, engines: Mapping[str, Engine]) -> dict[str, Model]:
@@ -230,20 +220,20 @@ async def warm(engine: Engine) -> None:
     Raises:
         PublicError: it does not answer.
     """
-    roles, itself = engine.plays.intersection(engine.card.roles), engine.in_time
+    plays, itself = engine.plays.intersection(engine.card.roles), engine.in_time
     turn = Turn((Message("user", (Text("Hi"),)),), sampling=Sampling(max_tokens=1))
-    if "hear" in roles:
+    if "hear" in plays:
         async with aclosing(itself.transcribe(_silence(), Hearing())) as heard:
             async for _ in heard:
                 pass
-    if "think" in roles:
+    if "think" in plays:
         async with aclosing(itself.generate(turn)) as said:
             async for _ in said:
                 pass
-    if "respond" in roles:
+    if "respond" in plays:
         with suppress(BadRequest):  # of a turn without sound: it is there, and that is the question
             await itself.respond(turn, _unheard)
-    if "speak" in roles:
+    if "speak" in plays:
         async with aclosing(itself.synthesize(Utterance("Hi.", next(iter(engine.card.voices), "")))) as sounds:
             async for _ in sounds:
                 pass

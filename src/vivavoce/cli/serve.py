@@ -25,14 +25,19 @@ def serve(
     """Serve the audio chat API."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     with plain_errors():
-        settled = settle(config, think)
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-        settled.server = msgspec.structs.replace(settled.server, **given)
+
+        def again() -> Config:
+            read = settle(config, think)
+            read.server = msgspec.structs.replace(read.server, **given)
+            return read
+
+        settled = again()
         from vivavoce import main  # noqa: PLC0415 - help is quick
         from vivavoce.store.database import StoreInUse  # noqa: PLC0415
 
         try:
-            asyncio.run(main.serve(settled, lambda bound, running: _announce(settled, bound, running)))
+            asyncio.run(main.serve(settled, lambda bound, running: _announce(settled, bound, running), again))
         except StoreInUse as error:
             fail(str(error))
 

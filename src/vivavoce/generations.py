@@ -1,0 +1,161 @@
+"""What the server is made of while it runs: read again on SIGHUP, without breaking off what is under way.
+
+Each reading of the configuration is a generation: engines, models, an application. Requests stay with the generation
+they came to; it ends when they have.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vivavoce import assembly
+from vivavoce.assembly import Engine
+from vivavoce.config import Config, ConfigError
+from vivavoce.core.errors import PublicError
+from vivavoce.documents.reading import Documents
+from vivavoce.engines.child import EngineMissing
+from vivavoce.server.app import create_app
+from vivavoce.server.service import Access, Service
+from vivavoce.server.switch import Switch
+from vivavoce.shelf import Shelf
+from vivavoce.starting import Engines, Running, about, start
+from vivavoce.store.answers import Answers
+from vivavoce.store.completions import Completions
+from vivavoce.store.replies import Replies
+
+log = logging.getLogger("vivavoce")
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+ASK_AGAIN_S = 5.0
+"""How long after a failure an engine elsewhere is asked again whether it answers."""
+LAST_S = 600.0
+"""Longest that requests of an earlier generation may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What outlives generations."""
+
+    answers: Answers
+    completions: Completions
+    replies: Replies | None
+
+
+class Generations:
+    """ASGI: one generation after another."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._shelf: Engines = Shelf()
+        self._stack = AsyncExitStack()
+        self._switch: Switch | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. There must be a generation."""
+        if self._switch is None:
+            raise RuntimeError("no generation has begun")
+        await self._switch(scope, receive, send)
+
+    async def begin(self, config: Config) -> Running:
+        """Start the engines that run in no generation yet, and give requests that come from now on to them.
+
+        Raises:
+            ConfigError: an engine cannot do what a model wants of it.
+            EngineMissing: an engine cannot be started.
+        """
+        stack = AsyncExitStack()
+        try:
+            running = await stack.enter_async_context(start(config, self._shelf))
+            silent = {engine.name for engine in running.engines.values() if engine.pool is None}
+            for name in sorted(silent):
+                while_open(stack, _ask_until_it_answers(running.engines[name], silent))
+            app = create_app(self._service(config, running, silent))
+        except BaseException:
+            await stack.aclose()
+            raise
+        before, self._stack = self._stack, stack
+        if self._switch is None:
+            self._switch = Switch(app)
+        else:
+            ending = asyncio.create_task(self._end(before, self._switch, app))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            await asyncio.sleep(0)  # the switch is thrown
+        return running
+
+    async def renew_on_hangup(self, read: Callable[[], Config]) -> None:
+        """On each SIGHUP `read` the configuration and begin with it; one that cannot be used changes nothing."""
+        hangup = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, hangup.set)
+        try:
+            while True:
+                await hangup.wait()
+                hangup.clear()
+                try:
+                    running = await self.begin(await asyncio.to_thread(read))
+                except (ConfigError, EngineMissing, OSError) as error:
+                    log.error("the configuration was not taken: %s", error)
+                else:
+                    log.warning("the configuration was read again; behind it: %s", about(running))
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+
+    async def end(self) -> None:
+        """End every generation. No request may be under way."""
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _end(self, stack: AsyncExitStack, switch: Switch, app: ASGIApp) -> None:
+        try:
+            await switch.to(app, LAST_S)
+        finally:
+            await stack.aclose()
+
+    def _service(self, config: Config, running: Running, silent: set[str]) -> Service:
+        return Service(
+            models=running.models,
+            sounds=running.sounds,
+            answers=self._store.answers,
+            completions=self._store.completions,
+            access=Access(
+                tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
+            ),
+            ready=lambda: not silent and running.ready(),
+            documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
+            body_bytes=int(config.limits.body_mb * 1024 * 1024),
+            strict=config.server.strict,
+            aiml=config.server.aiml,
+            replies=self._store.replies,
+            about=about(running),
+        )
+
+
+def while_open(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    """Do `work` in the background until `stack` is closed."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
+async def _ask_until_it_answers(engine: Engine, silent: set[str]) -> None:
+    """Have an engine elsewhere answer once; it may be started after this server."""
+    while engine.name in silent:
+        try:
+            await assembly.warm(engine)
+            silent.discard(engine.name)
+        except PublicError as error:
+            log.warning("engine '%s' does not answer yet: %s", engine.name, error.message)
+            await asyncio.sleep(ASK_AGAIN_S)

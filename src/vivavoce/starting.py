@@ -1,0 +1,97 @@
+"""Engines started as a configuration says, the models they make, and their end."""
+
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import msgspec
+
+from vivavoce import assembly
+from vivavoce.assembly import Engine
+from vivavoce.config import Config
+from vivavoce.core.models import Model
+from vivavoce.core.tasks import together
+from vivavoce.engines.child import Spec
+from vivavoce.engines.pool import Pool
+from vivavoce.engines.pooled import Pooled
+from vivavoce.server.sound import Sounds
+from vivavoce.shelf import Shelf
+
+MEDIA = Spec("media", "vivavoce.audio.media:Media")
+Engines: TypeAlias = Shelf[Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Everything that was started."""
+
+    engines: Mapping[str, Engine]
+    models: Mapping[str, Model]
+    sounds: Sounds
+    media: Engine
+
+    @property
+    def pools(self) -> list[Pool]:
+        """Every pool of processes, the media process's too."""
+        return [engine.pool for engine in (self.media, *self.engines.values()) if engine.pool is not None]
+
+    def ready(self) -> bool:
+        """Whether every process runs; each has answered once before it was listed here."""
+        return all(pool.ready for pool in self.pools)
+
+
+@asynccontextmanager
+async def start(config: Config, shelf: Engines | None = None) -> AsyncGenerator[Running, None]:
+    """Start every engine that a model names, have each process answer once, and stop them in the end.
+
+    What is on the `shelf` runs already, and is stopped by the last who uses it.
+
+    Raises:
+        EngineMissing: one cannot be started, or does not answer.
+        ConfigError: one cannot do what a model wants of it.
+    """
+    async with start_engines(config, assembly.engines_named(config), shelf) as running:
+        for name, settings in config.models.items():
+            assembly.check_model(name, settings, running.engines)
+        yield replace(running, models=assembly.models(config, running.engines))
+
+
+@asynccontextmanager
+async def start_engines(
+    config: Config, named: Collection[str], shelf: Engines | None = None
+) -> AsyncGenerator[Running, None]:
+    """Start some engines only, without models; otherwise as `start`."""
+    shelf = Shelf() if shelf is None else shelf
+    async with AsyncExitStack() as stack:
+        engines: dict[str, Engine] = {}
+        new: list[Engine] = []
+        for name in sorted(named):
+            key = (name, msgspec.json.encode(config.engines[name]), config.limits.wait_ms)
+            engine, is_new = shelf.take(key, lambda name=name: assembly.make(config, name), _end)
+            stack.push_async_callback(shelf.give_back, key)
+            engines[name] = replace(engine, plays=assembly.roles(config, name))
+            new += [engines[name]] if is_new else []
+        media, is_new = shelf.take(config.limits.wait_ms, lambda: _media(config), _end)
+        stack.push_async_callback(shelf.give_back, config.limits.wait_ms)
+        pools = [engine.pool for engine in (*new, *([media] if is_new else [])) if engine.pool is not None]
+        await together([pool.start() for pool in pools])
+        await together([assembly.first_answer(engine) for engine in new if engine.pool is not None])
+        yield Running(engines, {}, Sounds(media.itself, config.limits.audio_seconds), media)
+
+
+def _media(config: Config) -> Engine:
+    pool = Pool(MEDIA, wait_s=config.limits.wait_ms / 1000)
+    return Engine(MEDIA.name, MEDIA.name, Pooled(pool), pool, frozenset())
+
+
+async def _end(engine: Engine) -> None:
+    if engine.pool is not None:
+        await engine.pool.stop()
+    if hasattr(engine.itself, "close"):
+        await engine.itself.close()
+
+
+def about(running: Running) -> str:
+    """Which engines there are, in one line."""
+    return ", ".join(f"{name}: {engine.card.name or engine.use}" for name, engine in running.engines.items())

@@ -1,0 +1,151 @@
+"""A configuration read again under a server that runs."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.support.waiting import until
+from vivavoce import main
+from vivavoce.config import Config, load
+from vivavoce.engines.child import EngineMissing
+from vivavoce.generations import Generations
+
+FILE = """
+[server]
+port = 0
+keys = %(keys)s
+[engines.brain]
+use = "scripted"
+options = { says = "%(says)s", token_ms = %(token_ms)d }
+[engines.voice]
+use = "espeak"
+[models.talker]
+think = "brain"
+speak = "voice"
+aliases = ["%(alias)s"]
+"""
+
+
+def written(
+    folder: Path, says: str = "One two three.", token_ms: int = 0, keys: tuple[str, ...] = (), alias: str = "old"
+) -> Path:
+    file = folder / "my.toml"
+    file.write_text(FILE % {"says": says, "token_ms": token_ms, "keys": json.dumps(keys), "alias": alias})
+    return file
+
+
+@pytest.fixture
+async def generations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Generations]:
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", f"{Path.cwd()}{os.pathsep}{Path.cwd() / 'src'}")
+    async with main.store(Config()) as store:
+        made = Generations(store)
+        yield made
+        await made.end()
+
+
+@asynccontextmanager
+async def client(app: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as made:
+        yield made
+
+
+def asked(**more: Any) -> dict[str, Any]:
+    return {"model": "talker", "messages": [{"role": "user", "content": "Hi"}], **more}
+
+
+async def said(http: httpx2.AsyncClient, **headers: str) -> str:
+    answer = await http.post("/v1/chat/completions", json=asked(), headers=headers)
+    return answer.json()["choices"][0]["message"]["content"]
+
+
+async def test_a_request_stays_with_the_engines_it_came_to(generations: Generations, tmp_path: Path) -> None:
+    before = await generations.begin(load(written(tmp_path, "One two three.", token_ms=150)))
+    async with client(generations) as http:
+        body = asked(modalities=["text", "audio"], audio={"voice": "alloy", "format": "wav"})
+        early = asyncio.create_task(http.post("/v1/chat/completions", json=body))
+        await asyncio.sleep(0.1)
+        after = await generations.begin(load(written(tmp_path, "Four.")))
+        assert await said(http) == "Four."
+        assert not early.done()
+        audio = (await early).json()["choices"][0]["message"]["audio"]
+        assert audio["transcript"] == "One two three."
+        assert len(b64decode(audio["data"])) > 10_000
+    assert before.engines["voice"].pool is after.engines["voice"].pool
+    assert before.engines["brain"].itself is not after.engines["brain"].itself
+
+
+async def test_what_is_the_same_goes_on_and_what_is_not_ends(generations: Generations, tmp_path: Path) -> None:
+    first = await generations.begin(load(written(tmp_path)))
+    (voice,) = first.pools[1].pids
+    text = written(tmp_path).read_text().replace('use = "espeak"', 'use = "espeak"\nworkers = 2')
+    (tmp_path / "my.toml").write_text(text)
+    second = await generations.begin(load(tmp_path / "my.toml"))
+    assert len(second.engines["voice"].pool.pids if second.engines["voice"].pool else []) == 2
+    assert second.media.pool is first.media.pool
+    await until(lambda: not Path(f"/proc/{voice}").exists())
+    async with client(generations) as http:
+        assert await said(http) == "One two three."
+
+
+async def test_keys_and_names_are_the_newest(generations: Generations, tmp_path: Path) -> None:
+    await generations.begin(load(written(tmp_path)))
+    async with client(generations) as http:
+        assert "old" in (await http.get("/v1/models")).text
+        await generations.begin(load(written(tmp_path, keys=("sk-new",), alias="new")))
+        assert (await http.get("/v1/models")).status_code == 401
+        listed = await http.get("/v1/models", headers={"authorization": "Bearer sk-new"})
+        assert [model["id"] for model in listed.json()["data"]] == ["talker", "new"]
+
+
+async def test_one_that_cannot_be_started_changes_nothing(generations: Generations, tmp_path: Path) -> None:
+    first = await generations.begin(load(written(tmp_path)))
+    broken = written(tmp_path).read_text().replace('use = "espeak"', 'use = "flute"')
+    (tmp_path / "my.toml").write_text(broken)
+    with pytest.raises(EngineMissing):
+        await generations.begin(load(tmp_path / "my.toml"))
+    assert all(pool.ready for pool in first.pools)
+    async with client(generations) as http:
+        assert await said(http) == "One two three."
+
+
+async def test_a_server_reads_its_file_again_on_sighup(tmp_path: Path) -> None:
+    file = written(tmp_path, "Before.")
+    path = f"{Path.cwd() / 'src'}"
+    environment = {**os.environ, "VIVAVOCE_HOME": str(tmp_path / "home"), "PYTHONPATH": path}
+    command = [sys.executable, "-m", "vivavoce", "serve", "--config", str(file)]
+    with subprocess.Popen(  # noqa: ASYNC220
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        assert server.stdout is not None
+        assert server.stderr is not None
+        try:
+            found = re.search(r"http://\S+:\d+", await asyncio.to_thread(server.stdout.readline))
+            assert found
+            async with httpx2.AsyncClient(base_url=found[0], trust_env=False, timeout=20) as http:
+                assert await said(http) == "Before."
+                file.write_text("[server")
+                server.send_signal(signal.SIGHUP)
+                assert "was not taken" in await asyncio.to_thread(server.stderr.readline)
+                assert await said(http) == "Before."
+                written(tmp_path, "After.")
+                server.send_signal(signal.SIGHUP)
+                assert "was read again" in await asyncio.to_thread(server.stderr.readline)
+                assert await said(http) == "After."
+        finally:
+            server.terminate()
+            await asyncio.to_thread(server.communicate, timeout=30)
+    assert server.returncode == 0
