@@ -2,7 +2,8 @@
 
 import sys
 
-from vivavoce.catalogue.embedded import FetchFailed, fetch
+from vivavoce.catalogue.embedded import fetch
+from vivavoce.catalogue.files import FetchFailed
 
 try:
     fetch()

@@ -13,6 +13,7 @@ import typer
 from vivavoce import config as configuration
 from vivavoce import defaults
 from vivavoce.catalogue import embedded
+from vivavoce.catalogue.files import FetchFailed
 from vivavoce.config import Config, ConfigError, ModelConfig
 from vivavoce.core.errors import PublicError
 from vivavoce.engines import flite
@@ -56,7 +57,7 @@ def plain_errors() -> Generator[None, None, None]:
         sys.stdout.flush()
     except PublicError as error:
         fail(error.message)
-    except (ConfigError, EngineMissing, embedded.FetchFailed) as error:
+    except (ConfigError, EngineMissing, FetchFailed) as error:
         fail(str(error))
     except BrokenPipeError:
         _drop_output()
@@ -80,7 +81,7 @@ def settle(path: Path | None, think: str | None, *, thinks: bool = True) -> Conf
     """
     loaded = configuration.load(configuration.find(path))
     needed = thinks and not loaded.models and not think and "brain" not in loaded.engines
-    weights = fetch() if needed else embedded.folder() / embedded.SMOLLM2.file
+    weights = fetch() if needed else embedded.path()
     settled = defaults.embedded(loaded, str(weights), flite=flite.installed())
     return defaults.thinking_at(settled, think) if think else settled
 

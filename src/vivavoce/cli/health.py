@@ -60,7 +60,7 @@ def weights(config: Config) -> Line:
     here = embedded.fetched()
     if here is not None:
         return Line("ok", "weights", f"{here} ({_megabytes(here.stat().st_size)})")
-    path = embedded.folder() / embedded.SMOLLM2.file
+    path = embedded.path()
     size = _megabytes(embedded.SMOLLM2.wheel_bytes)
     said = f"not here yet: `vivavoce serve` fetches {size} once, into {path.parent}"
     return Line("no" if needs_weights(config) else "tip", "weights", said)
@@ -68,7 +68,7 @@ def weights(config: Config) -> Line:
 
 def needs_weights(config: Config) -> bool:
     """Whether a model thinks with the embedded file."""
-    path = str(embedded.folder() / embedded.SMOLLM2.file)
+    path = str(embedded.path())
     thinkers = {name for model in config.models.values() for name in model.engines("think")}
     return any(config.engines[name].options.get("model") == path for name in thinkers)
 
