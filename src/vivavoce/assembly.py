@@ -5,7 +5,9 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from vivavoce.config import ROLES, Config, ConfigError, ModelConfig
+from vivavoce.catalogue import pulled
+from vivavoce.catalogue.files import FetchFailed
+from vivavoce.config import ROLES, Config, ConfigError, EngineConfig, ModelConfig
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Card, Hearing, Synthesizer, Utterance
@@ -91,9 +93,17 @@ def make(config: Config, name: str) -> Engine:
     limits = Limits(first_s, between_s)
     if remote:
         return Engine(name, settings.use, registry.construct(point, settings.options), None, plays, limits)
-    spec, wait_s = Spec(name, point.value, settings.options), config.limits.wait_ms / 1000
+    spec, wait_s = Spec(name, point.value, _with_paths(name, settings)), config.limits.wait_ms / 1000
     pool = Pool(spec, workers=settings.workers, wait_s=wait_s, unload_s=settings.unload_after)
     return Engine(name, settings.use, Pooled(pool), pool, plays, limits)
+
+
+def _with_paths(name: str, settings: EngineConfig) -> dict[str, Any]:
+    """An engine's options, with a path for each pulled model that they name."""
+    try:
+        return pulled.resolved(settings.options, settings.use)
+    except FetchFailed as error:
+        raise EngineMissing(f"engine '{name}': {error}") from None
 
 
 def models(config: Config, engines: Mapping[str, Engine]) -> dict[str, Model]:

@@ -14,7 +14,9 @@ COMMANDS = {
     "ask": ["--audio", "--voice", "--out", "--think", "--model", "--config"],
     "say": ["--voice", "--language", "--speed", "--out", "--format", "--model", "--config"],
     "transcribe": ["--words", "--json", "--model", "--config"],
-    "models": ["--voices", "--think", "--config"],
+    "models": ["--voices", "--pulled", "--think", "--config"],
+    "pull": ["--list", "--include", "--sha256"],
+    "remove": ["--yes", "--force", "--config"],
     "doctor": ["--think", "--config", "--look"],
     "conform": [
         *("--key", "--model", "--speech-model", "--transcription-model", "--voice", "--audio", "--only", "--json"),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import ask, config, conform, doctor, models, say, serve, transcribe
+from vivavoce.cli import ask, config, conform, doctor, models, pull, remove, say, serve, transcribe
 
 MISUNDERSTOOD = 2
 
@@ -18,7 +18,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve.serve, ask.ask, say.say, transcribe.transcribe, models.models, doctor.doctor, conform.conform):
+COMMANDS = (
+    serve.serve,
+    ask.ask,
+    say.say,
+    transcribe.transcribe,
+    models.models,
+    pull.pull,
+    remove.remove,
+    doctor.doctor,
+    conform.conform,
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(config.config)
 

