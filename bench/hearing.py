@@ -18,7 +18,7 @@ from vivavoce.audio.resample import resample
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing
 from vivavoce.engines.pocketsphinx import PocketSphinx
-from wer import distance, wer, words
+from vivavoce.testing.wer import distance, wer, words
 
 Ears = Callable[[Pcm], str]
 

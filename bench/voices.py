@@ -14,7 +14,7 @@ from vivavoce.core.audio import Pcm, join
 from vivavoce.core.engines import Hearing, Utterance
 from vivavoce.engines.flite import VOICES, Flite
 from vivavoce.engines.pocketsphinx import PocketSphinx
-from wer import wer
+from vivavoce.testing.wer import wer
 
 SENTENCES = (
     "What is the capital of France?",

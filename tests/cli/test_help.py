@@ -17,6 +17,7 @@ COMMANDS = {
     "models": ["--voices", "--pulled", "--think", "--config"],
     "pull": ["--list", "--include", "--sha256"],
     "remove": ["--yes", "--force", "--config"],
+    "selftest": ["--language", "--json", "--model", "--think", "--config"],
     "doctor": ["--think", "--config", "--look"],
     "conform": [
         *("--key", "--model", "--speech-model", "--transcription-model", "--voice", "--audio", "--only", "--json"),

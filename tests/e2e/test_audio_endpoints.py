@@ -4,10 +4,10 @@ import pytest
 from openai import OpenAI
 
 from bench.endpoints import FORMATS, decoded_seconds, hear, say
-from bench.wer import wer
 from tests.e2e.sound import FIXTURES
 from vivavoce.engines import libflite
 from vivavoce.engines.flite import VOICES
+from vivavoce.testing.wer import wer
 
 SENTENCES = [
     "The weather is lovely this morning.",

@@ -6,9 +6,9 @@ import io
 import pytest
 from openai import OpenAI
 
-from bench.wer import distance, words
 from tests.e2e.sound import MODEL
 from vivavoce.engines import libflite
+from vivavoce.testing.wer import distance, words
 
 pytestmark = pytest.mark.skipif(not libflite.installed(), reason=libflite.MISSING)
 

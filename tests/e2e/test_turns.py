@@ -8,11 +8,11 @@ import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
 from bench.endpoints import decoded_seconds
-from bench.wer import wer
 from tests.e2e.sound import MODEL, SHARED, VOICE, loudest, recording, wav_samples
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.engines import libflite
+from vivavoce.testing.wer import wer
 
 needs_flite = pytest.mark.skipif(not libflite.installed(), reason=libflite.MISSING)
 

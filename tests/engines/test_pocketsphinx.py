@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.wer import wer
 from vivavoce.audio.resample import resample
 from vivavoce.core.audio import Pcm, join
 from vivavoce.core.engines import Hearing, Transcript, Utterance
@@ -14,6 +13,7 @@ from vivavoce.core.errors import BadAudio, BadRequest
 from vivavoce.engines import libflite
 from vivavoce.engines.flite import Flite
 from vivavoce.engines.pocketsphinx import PocketSphinx
+from vivavoce.testing.wer import wer
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SHARED = Path(__file__).parents[3] / "shared" / "audio"

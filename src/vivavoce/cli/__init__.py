@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import ask, config, conform, doctor, models, pull, remove, say, serve, transcribe
+from vivavoce.cli import ask, config, conform, doctor, models, pull, remove, say, selftest, serve, transcribe
 
 MISUNDERSTOOD = 2
 
@@ -26,6 +26,7 @@ COMMANDS = (
     models.models,
     pull.pull,
     remove.remove,
+    selftest.selftest,
     doctor.doctor,
     conform.conform,
 )

@@ -1,4 +1,4 @@
-"""Word error rate, as both bench scripts count it."""
+"""Word error rate: how much of what was said a recogniser misheard."""
 
 import re
 
