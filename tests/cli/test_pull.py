@@ -75,7 +75,7 @@ def test_a_model_that_is_used_is_only_removed_by_force(run: Run, at: dict[str, s
 def test_nobody_to_ask_is_no_consent(run: Run, at: dict[str, str]) -> None:
     run("pull", "qwen2.5-0.5b", **at)
     ran = run("remove", "qwen2.5-0.5b")
-    assert (ran.code, "--yes deletes it" in ran.err) == (1, True)
+    assert (ran.code, "--yes agrees to it" in ran.err) == (1, True)
     assert run("models", "--pulled").text != ""
     assert run("remove", "qwen2.5-0.5b", "--yes").code == 0
 

@@ -30,7 +30,7 @@ def test_a_set_is_fetched_written_down_and_tried(tmp_path: Path, monkeypatch: py
                 hub.repos[reference.repo] = Repo({reference.path: weights.read_bytes()})
         refused = CliRunner().invoke(app, ["pull", "natural"])
         assert refused.exit_code == 1
-        assert "--yes fetches it" in refused.output
+        assert "--yes agrees to it" in refused.output
         assert not any(path.startswith("/store") for path, _ in hub.asked)
         done = CliRunner().invoke(app, ["pull", "natural", "--yes"])
         assert done.exit_code == 0, done.output

@@ -65,7 +65,7 @@ def plain_errors() -> Generator[None, None, None]:
     except OSError as error:
         _drop_output()
         fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -119,6 +119,16 @@ def choose_voice(name: str | None, voices: tuple[str, ...]) -> str:
     if voices and name not in voices:
         raise ConfigError(f"there is no voice '{name}'; voices: {', '.join(voices)}")
     return name
+
+
+def agreed(question: str, *, yes: bool) -> None:
+    """Go on only if that is wanted; where nobody can be asked, only with `--yes`."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{question} Nobody can be asked; --yes agrees to it")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
 
 
 def fetch() -> Path:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from vivavoce.catalogue.machine import Machine
 from vivavoce.catalogue.natural import Choice
 from vivavoce.catalogue.pulling import Plan
 from vivavoce.cli import selftest
-from vivavoce.cli.common import fail
+from vivavoce.cli.common import agreed, fail
 from vivavoce.cli.pull import fetch
 from vivavoce.cli.terminal import aside
 from vivavoce.engines import libflite, registry
@@ -76,14 +75,8 @@ def _ask(plans: list[Plan], *, yes: bool) -> None:
         typer.echo(f"  {each.name}: {files.in_units(each.bytes)}, {licence}{'' if each.missing else ' (here already)'}")
     missing = sum(each.missing for each in plans)
     files.check_room(files.folder() / "x", missing, "All of this")
-    if not missing:
-        return
-    typer.echo(f"To fetch: {files.in_units(missing)}, into {files.folder()}.")
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        fail("nobody can be asked; --yes fetches it")
-    typer.confirm("Fetch it?", abort=True, err=True)
+    if missing:
+        agreed(f"Fetch {files.in_units(missing)} into {files.folder()}?", yes=yes)
 
 
 def _names() -> dict[str, list[str]]:

@@ -1,11 +1,10 @@
 """`vivavoce remove`: delete a model that was pulled."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from vivavoce.cli.common import ConfigOption, fail, plain_errors
+from vivavoce.cli.common import ConfigOption, agreed, fail, plain_errors
 from vivavoce.cli.pull import used_by
 from vivavoce.cli.terminal import aside
 
@@ -29,8 +28,5 @@ def remove(
             fail(
                 f"{found.short} is used by engine '{engines[0]}' of the configuration; --force deletes it all the same"
             )
-        if not yes:
-            if not sys.stdin.isatty():
-                fail(f"{found.short}: nobody can be asked; --yes deletes it")
-            typer.confirm(f"Delete {found.short} ({files.in_units(found.bytes)})?", abort=True, err=True)
+        agreed(f"Delete {found.short} ({files.in_units(found.bytes)})?", yes=yes)
         aside(f"freed: {files.in_units(pulled.remove(found))}")
