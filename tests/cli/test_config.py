@@ -35,3 +35,11 @@ def test_engines_and_their_options_are_looked_at_too(run: Run, tmp_path: Path) -
     assert done.code == 1
     assert first.startswith(f"{file}:2: [engines.a] there is no engine 'espaek'; installed: ")
     assert second == f"{file}:5: [engines.b] options of 'scripted': Object contains unknown field `say`"
+
+
+def test_a_model_that_was_not_pulled_is_said_with_its_line(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('[engines.b]\nuse = "llama"\noptions = { model = "qwen3-4b" }\n[models.m]\nthink = "b"\n')
+    done = run("config", "check", "--config", str(file))
+    assert done.code == 1
+    assert done.text == f"{file}:3: [engines.b] qwen3-4b is not here yet: vivavoce pull qwen3-4b\n"

@@ -29,8 +29,10 @@ def check(config: ConfigOption = None) -> None:
 
 
 def _engines(path: Path) -> Iterator[str]:
-    """Engines that are not installed, and options that are not theirs."""
-    from vivavoce.engines import registry  # noqa: PLC0415 - help is quick
+    """Engines that are not installed, options that are not theirs, and models that are not here."""
+    from vivavoce.catalogue import pulled  # noqa: PLC0415 - help is quick
+    from vivavoce.catalogue.files import FetchFailed  # noqa: PLC0415
+    from vivavoce.engines import registry  # noqa: PLC0415
     from vivavoce.engines.child import EngineMissing  # noqa: PLC0415
 
     for name, engine in configuration.load(path).engines.items():
@@ -39,5 +41,7 @@ def _engines(path: Path) -> Iterator[str]:
             point = registry.find(engine.use)
             what = "options"
             registry.check_options(point, engine.options)
-        except EngineMissing as missing:
+            if point.group == registry.LOCAL:
+                pulled.resolved(engine.options, engine.use)
+        except (EngineMissing, FetchFailed) as missing:
             yield f"{configuration.line_of(path, 'engines', name, what)}: [engines.{name}] {missing}"
