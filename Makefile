@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test compat torture check fix setup clean
+.PHONY: serve test compat engines torture check fix setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make compat  run other people's clients against the server; installs each of them once"
 	@echo "make torture throw things at the server and its parsers, for MINUTES=10"
+	@echo "make engines test the engines of the extras, each in an environment of its own; installs each of them once"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make fix     format and mend what can be mended"
 
@@ -45,6 +46,9 @@ compat: $(VENV)/.test
 MINUTES ?= 10
 torture: $(VENV)/.test
 	TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q tests/torture
+
+engines: $(VENV)/.test
+	$(BIN)/python -m tests.extras $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -48,6 +48,7 @@ def test_cuts_go_through_the_middle_of_pauses() -> None:
 
 def test_a_short_recording_is_not_cut() -> None:
     assert quiet_places(speech(30)) == []
+    assert len(quiet_places(speech(29.8), 29)) == 1
 
 
 @settings(max_examples=30, deadline=None)

@@ -10,14 +10,14 @@ from vivavoce.engines.openai import OpenAICompatible
 
 
 def test_ours_are_listed_and_found() -> None:
-    ours = {"espeak", "flite", "llama", "openai", "pocketsphinx", "scripted"}
+    ours = {"espeak", "faster-whisper", "flite", "llama", "openai", "pocketsphinx", "scripted", "sherpa-onnx"}
     assert ours <= set(registry.names())
     assert registry.find("espeak").group == registry.LOCAL
     assert registry.find("openai").group == registry.REMOTE
 
 
 def test_what_is_not_installed_is_said_with_what_is() -> None:
-    with pytest.raises(EngineMissing, match=r"there is no engine 'nobody'; installed: .*espeak, flite"):
+    with pytest.raises(EngineMissing, match=r"there is no engine 'nobody'; installed: .*espeak, .*flite"):
         registry.find("nobody")
 
 

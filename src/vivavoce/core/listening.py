@@ -92,17 +92,17 @@ def shifted(transcript: Transcript, seconds: float) -> Transcript:
     return replace(transcript, start_s=transcript.start_s + seconds, end_s=transcript.end_s + seconds, words=words)
 
 
-def quiet_places(pcm: Pcm) -> list[int]:
+def quiet_places(pcm: Pcm, longest_s: float = LONGEST_S) -> list[int]:
     """Where to cut a recording, in samples from its beginning: pieces of 15 to 30 s, cut where it is quietest.
 
-    Nothing is left out and nothing comes twice. Empty where the recording is at most `LONGEST_S` long.
+    Nothing is left out and nothing comes twice. Empty where the recording is at most `longest_s` long.
     """
     samples = memoryview(pcm.data).cast("h")
     cuts: list[int] = []
     start, last = 0, len(samples) - int(LAST_S * pcm.rate)
-    while len(samples) - start > LONGEST_S * pcm.rate:
+    while len(samples) - start > longest_s * pcm.rate:
         earliest = start + int(SHORTEST_S * pcm.rate)
-        latest = min(start + int(LONGEST_S * pcm.rate), last)
+        latest = min(start + int(longest_s * pcm.rate), last)
         start = _quietest(samples, earliest, latest, pcm.rate)
         cuts.append(start)
     return cuts

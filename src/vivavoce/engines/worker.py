@@ -27,6 +27,7 @@ from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Card
 from vivavoce.core.errors import PublicError, trail
 from vivavoce.core.turn import AudioDelta, TurnDone
+from vivavoce.engines.extras import ExtraMissing
 from vivavoce.engines.frames import Broken, encode, read_frame
 
 log = logging.getLogger("vivavoce.worker")
@@ -231,8 +232,8 @@ def why(error: Exception) -> str:
     """Why an engine cannot be loaded, for the one who runs the server."""
     if isinstance(error, msgspec.ValidationError):
         return f"options: {error}"
-    if isinstance(error, PublicError):
-        return error.message
+    if isinstance(error, PublicError | ExtraMissing):
+        return str(error)
     expected = isinstance(error, RuntimeError | OSError | ImportError)
     where = "" if expected else f" (at {trail(error)})"
     return f"{type(error).__name__}: {error}{where}"

@@ -1,0 +1,45 @@
+"""An engine whose extra is not installed: its options are known all the same, and what to do is one line."""
+
+import importlib.util
+import sys
+
+import pytest
+
+from vivavoce.engines import registry
+from vivavoce.engines.child import EngineMissing, Spec
+from vivavoce.engines.extras import ExtraMissing, library
+from vivavoce.engines.pool import Pool
+from vivavoce.engines.worker import why
+
+ENGINES = [("faster-whisper", "faster_whisper", "whisper"), ("sherpa-onnx", "sherpa_onnx", "sherpa")]
+
+
+@pytest.mark.parametrize(("use", "module", "extra"), ENGINES)
+def test_a_missing_library_says_how_to_get_it(
+    use: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    engine = registry.find(use).load()
+    with pytest.raises(ExtraMissing) as missing:
+        engine(engine.Options("somewhere"))
+    assert why(missing.value) == f"pip install 'vivavoce[{extra}]'"
+
+
+def test_a_library_that_is_there_is_imported() -> None:
+    assert library("json", "any").loads("1") == 1
+
+
+@pytest.mark.parametrize(("use", "module", "extra"), ENGINES)
+def test_its_options_are_checked_without_it(use: str, module: str, extra: str) -> None:
+    del module, extra
+    registry.check_options(registry.find(use), {"model": "somewhere"})
+    with pytest.raises(EngineMissing, match="unknown field `colour`"):
+        registry.check_options(registry.find(use), {"model": "somewhere", "colour": "red"})
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("faster_whisper")), reason="faster-whisper is installed here")
+async def test_the_process_says_it_in_one_line() -> None:
+    pool = Pool(Spec("faster-whisper", "vivavoce.engines.whisper:FasterWhisper", {"model": "somewhere"}))
+    with pytest.raises(EngineMissing) as missing:
+        await pool.start()
+    assert str(missing.value) == "engine 'faster-whisper': pip install 'vivavoce[whisper]'"
