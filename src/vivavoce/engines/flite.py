@@ -4,9 +4,7 @@ import ctypes
 import re
 import unicodedata
 from collections.abc import Iterator
-from contextlib import suppress
-from queue import Empty, Queue
-from threading import Event, Thread
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -14,14 +12,13 @@ import msgspec
 from vivavoce.core.audio import SAMPLE_BYTES, Pcm
 from vivavoce.core.engines import Card, Utterance
 from vivavoce.core.errors import unknown_voice
+from vivavoce.engines.beside import Give, beside
 from vivavoce.engines.libflite import Base, Callback, FliteMissing, Wave, installed, library, load_voice, streaming
 
 RATE = 16_000
 
 _FIRST_CHUNK = 320  # samples, 20 ms: heard at once
 _NEXT_CHUNKS = 1_600  # 100 ms: fewer messages between processes
-_WAITING = 64  # chunks the speaking thread may be ahead
-_BEAT_S = 0.05
 _STOP, _GO_ON = -1, 0
 _LIBC = ctypes.CDLL(None)
 
@@ -81,9 +78,8 @@ class Flite:
         self._lib, self._info = library(), streaming()
         self._callback = Callback(self._chunk)  # kept: C holds a bare pointer to it
         self._bases = {name: load_voice(name) for name in sorted({each.base for each in VOICES.values()})}
-        self._chunks: Queue[Pcm | None] = Queue(_WAITING)
         self._rate = RATE
-        self._stopping = Event()
+        self._give: Give[Pcm] | None = None
 
     def card(self) -> Card:
         """Its voices; English only."""
@@ -103,54 +99,35 @@ class Flite:
         if not pieces:
             return
         self._set_up(variant, say.speed)
-        thread = Thread(target=self._run, args=(pieces, self._bases[variant.base]), name="flite")
-        thread.start()
-        try:
-            yield from self._drain()
-        finally:
-            self._stopping.set()
-            while thread.is_alive():  # it may be waiting for room
-                with suppress(Empty):
-                    self._chunks.get(timeout=_BEAT_S)
+        yield from beside(partial(self._run, pieces, self._bases[variant.base]), "flite")
 
     def _set_up(self, variant: Variant, speed: float) -> None:
         base = self._bases[variant.base]
         self._info.contents.asc = self._callback
-        self._stopping.clear()
-        self._chunks = Queue(_WAITING)
         self._rate = round(RATE * variant.rate)
         stretch = base.stretch * variant.rate / speed
         self._lib.flite_feat_set_float(base.features, b"f0_shift", variant.pitch)
         self._lib.flite_feat_set_float(base.features, b"duration_stretch", stretch)
 
-    def _drain(self) -> Iterator[Pcm | None]:
-        while True:
-            try:
-                chunk = self._chunks.get(timeout=_BEAT_S)
-            except Empty:
-                yield None
-                continue
-            if chunk is None:
-                return
-            yield chunk
-
-    def _run(self, pieces: list[bytes], base: Base) -> None:
+    def _run(self, pieces: list[bytes], base: Base, give: Give[Pcm]) -> None:
         self._info.contents.min_buffsize = _FIRST_CHUNK
         _LIBC.srand(1)  # the voices' breath is rand(): the same words are to sound the same
+        self._give = give
         for piece in pieces:
-            if self._stopping.is_set():
+            if self._give is None:
                 break
             tokens = self._lib.ts_open_string(piece, *base.signs)
             self._lib.flite_ts_to_speech(tokens, base.voice, b"stream")  # closes the tokens
-        self._chunks.put(None)
 
     def _chunk(self, wave: int, start: int, size: int, _last: int, _info: int) -> int:
         """Take a chunk from libflite: called in the speaking thread."""
-        if self._stopping.is_set():
+        if self._give is None:
             return _STOP
         if size > 0:
             at = Wave.from_address(wave).samples + start * SAMPLE_BYTES
-            self._chunks.put(Pcm(ctypes.string_at(at, size * SAMPLE_BYTES), self._rate))
+            if not self._give(Pcm(ctypes.string_at(at, size * SAMPLE_BYTES), self._rate)):
+                self._give = None
+                return _STOP
             self._info.contents.min_buffsize = _NEXT_CHUNKS
         return _GO_ON
 
