@@ -17,8 +17,8 @@ from tests.support.serving import Served, Serving
 from vivavoce.audio.wav import write_wav
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
-from vivavoce.main import MEDIA
 from vivavoce.server.sound import Sounds
+from vivavoce.starting import MEDIA
 
 TICKS = os.sysconf("SC_CLK_TCK")
 SOUND = tone(0.5)

@@ -16,8 +16,8 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
-from vivavoce.main import MEDIA
 from vivavoce.server.sound import Sounds
+from vivavoce.starting import MEDIA
 
 NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
