@@ -283,10 +283,14 @@ def test_a_result_is_answered_in_words(brain: Llama) -> None:
     assert not any(isinstance(event, ToolCallDelta) for event in events)
 
 
-def test_any_json_object(brain: Llama) -> None:
-    asked = Turn((Message("user", (Text("My name is Ann. Give it as JSON."),)),), schema=Schema("any", "{}"))
-    text = "".join(event.text for event in brain.generate(asked) if isinstance(event, TextDelta))
+@pytest.mark.parametrize("shape", ["{}", '{"type":"object"}'])
+def test_any_json_object_has_an_end(brain: Llama, shape: str) -> None:
+    asked = Turn((Message("user", (Text("My name is Ann. Give it as JSON."),)),), schema=Schema("any", shape))
+    *said, done = [event for event in brain.generate(asked) if event]
+    text = "".join(event.text for event in said if isinstance(event, TextDelta))
     assert isinstance(json.loads(text), dict)
+    assert isinstance(done, TurnDone)
+    assert done.reason == "stop"
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,7 @@ def _shape(turn: Turn) -> dict[str, Any]:
         shape = json.loads(turn.schema.json)
     except ValueError as error:
         raise _bad_schema(turn.schema.name) from error
-    if not shape:
+    if shape in ({}, {"type": "object"}):
         return {"response_format": {"type": "json_object"}}
     schema = {"name": turn.schema.name, "strict": turn.schema.strict, "schema": shape}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
