@@ -198,3 +198,14 @@ async def test_an_answer_given_by_words_beside_its_id_is_taken_by_its_id(serving
     await served.post(messages=[named, {"role": "user", "content": "Again"}])
     assert says.asked[-1].messages[0].parts == (Speech(None, "Blue.", 0.05),)
     assert says.asked[-1].messages[1].parts == (Text("Again"),)
+
+
+async def test_several_answers_are_sampled_to_be_several(serving: Serving) -> None:
+    says = Says("Hello.")
+    served = await serving(models={MODEL: model(think=says)})
+    messages = [{"role": "user", "content": "Hi"}]
+    await served.post(messages=messages, n=3, seed=7)
+    assert [(turn.sampling.temperature, turn.sampling.seed) for turn in says.asked] == [(None, 7), (1.0, 6), (1.0, 5)]
+    says.asked.clear()
+    await served.post(messages=messages, n=2, temperature=0)
+    assert [(turn.sampling.temperature, turn.sampling.seed) for turn in says.asked] == [(0, None), (0, None)]

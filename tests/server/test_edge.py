@@ -205,7 +205,11 @@ async def test_with_keys_only_those_are_let_in(serving: Serving) -> None:
         error = response.json()["error"]
         assert error["message"].startswith(NO_KEY)
         assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", None, None)
-    for key, shown in [("not-a-real-key-at-all", "not-a-re*********-all"), ("short", "*****")]:
+    for key, shown in [
+        ("not-a-real-key-at-all-but-a-long-one-1", "not-a-re**************************ne-1"),
+        ("not-so-long-a-key", "*" * 17),
+        ("short", "*****"),
+    ]:
         response = await served.http.get("/v1/models", headers={"authorization": f"Bearer {key}"})
         assert response.status_code == 401
         assert response.json()["error"] == {

@@ -402,7 +402,7 @@ async def test_days_later_they_are_gone(serving: Serving) -> None:
 async def test_another_project_sees_nothing(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     served = await serving()
     kept = await store(served, **served.say(store=True))
-    monkeypatch.setattr(module, "PROJECT", "another")
+    monkeypatch.setattr(module, "_project", lambda _request: "another")
     assert await listed(served) == []
     for method, path in [("GET", ""), ("DELETE", ""), ("POST", ""), ("GET", "/messages")]:
         response = await served.http.request(method, f"/v1/chat/completions/{kept}{path}", json={"metadata": {}})

@@ -26,14 +26,15 @@ from vivavoce.wire.ids import audio_id
 from vivavoce.wire.logprobs import ChosenToken, Logprobs, chosen_tokens
 from vivavoce.wire.request import ChatRequest
 
-PROJECT = "default"
-
 
 class Answer:
     """One of a request's answers, after the one `before` it. Its id names the spoken answer, if it is to be spoken."""
 
-    def __init__(self, service: Service, request: ChatRequest, head: Head, before: "Answer | None" = None) -> None:
+    def __init__(
+        self, service: Service, project: str, request: ChatRequest, head: Head, before: "Answer | None" = None
+    ) -> None:
         self._service = service
+        self._project = project
         self._request = request
         self.index = before.index + 1 if before else 0
         self._id = audio_id() if chat.voice_of(request) else None
@@ -167,4 +168,4 @@ class Answer:
         return Pcm(b"".join(self._sound), SPOKEN_RATE)
 
     def _spoken(self, answer_id: str, text: str, origin: str | None) -> SpokenAnswer:
-        return SpokenAnswer(answer_id, PROJECT, text, self._pcm(), self._expires_at, origin)
+        return SpokenAnswer(answer_id, self._project, text, self._pcm(), self._expires_at, origin)

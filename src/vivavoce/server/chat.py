@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
@@ -12,7 +13,7 @@ from vivavoce.core.models import Model
 from vivavoce.core.tasks import together
 from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
-from vivavoce.server.answer import PROJECT, Answer
+from vivavoce.server.answer import Answer
 from vivavoce.server.aside import aside
 from vivavoce.server.connection import ClientGone, Outlet, read_body, send_in_time, while_connected
 from vivavoce.server.service import Service
@@ -30,6 +31,10 @@ EVENTS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+
+
+OTHERS_TEMPERATURE = 1.0
+"""Of the second answer and all after it, where the client set none: an engine's own may have them all the same."""
 
 
 class ChatCompletions:
@@ -51,8 +56,8 @@ class ChatCompletions:
         chat.check_budget(request, model.card.max_output)
         keeping = None
         if request.store:
-            keeping = await aside(len(body), Keeping, self._service, request, body, scope["request_id"])
-        answers = Answers(self._service, model, model.responder, request, keeping)
+            keeping = await aside(len(body), Keeping, self._service, request, body, scope)
+        answers = Answers(self._service, model, model.responder, request, scope["project"], keeping)
         await while_connected(receive, answers.stream(send) if request.stream else answers.whole(send))
 
 
@@ -60,23 +65,30 @@ class Answers:
     """All answers to one request: the same turn, given to the model `n` times at once."""
 
     def __init__(
-        self, service: Service, model: Model, responder: Responder, request: ChatRequest, keeping: Keeping | None
+        self,
+        service: Service,
+        model: Model,
+        responder: Responder,
+        request: ChatRequest,
+        project: str,
+        keeping: Keeping | None,
     ) -> None:
         """`keeping` keeps them together as a stored completion."""
         self._service = service
+        self._project = project
         self._keeping = keeping
         self._respond = responder.respond
         self._request = request
         fingerprint = hashlib.sha256(f"{model.name} {model.card}".encode()).hexdigest()[:10]
         self._head = Head(completion_id(), int(time.time()), model.snapshot, f"fp_{fingerprint}")
-        self._answers = [Answer(service, request, self._head)]
+        self._answers = [Answer(service, project, request, self._head)]
         while len(self._answers) < (request.n or 1):
-            self._answers.append(Answer(service, request, self._head, self._answers[-1]))
+            self._answers.append(Answer(service, project, request, self._head, self._answers[-1]))
 
     async def whole(self, send: Send) -> None:
         """Answer in one piece."""
         turn = await self._turn()
-        await together([self._respond(turn, answer.take) for answer in self._answers])
+        await together([self._respond(each, answer.take) for each, answer in self._turns(turn)])
         choices = [await answer.choice() for answer in self._answers]
         await self._keep(turn)
         size = sum(map(completion.size, choices))
@@ -92,7 +104,7 @@ class Answers:
         try:
             async with outlet.pinging(self._service.patience_s, self._service.ping_s):
                 turn = await self._turn()
-                await together([self._respond(turn, answer.streaming_to(outlet)) for answer in self._answers])
+                await together([self._respond(each, answer.streaming_to(outlet)) for each, answer in self._turns(turn)])
                 await self._keep(turn)
                 usage = usage_event(self._head, self._usage()) if self._request.include_usage else b""
                 await outlet.write(usage + DONE)
@@ -101,6 +113,14 @@ class Answers:
                 answer.keep_what_was_said()
             raise
         await outlet.finish()
+
+    def _turns(self, turn: Turn) -> list[tuple[Turn, Answer]]:
+        """The turn of each answer: the same, but that those after the first are to be others."""
+        chosen = turn.sampling
+        warm = OTHERS_TEMPERATURE if chosen.temperature is None else chosen.temperature
+        seeds = [None if chosen.seed is None else chosen.seed ^ answer.index for answer in self._answers[1:]]
+        others = [replace(turn, sampling=replace(chosen, temperature=warm, seed=seed)) for seed in seeds]
+        return list(zip([turn, *others], self._answers, strict=True))
 
     async def _keep(self, turn: Turn) -> None:
         if self._keeping is not None:
@@ -120,7 +140,7 @@ class Answers:
         words = await self._read(list(files.files(self._request)))
         said: dict[int, Speech] = {}
         for index, answer_id in chat.references(self._request):
-            found = await self._service.answers.find(answer_id, PROJECT)
+            found = await self._service.answers.find(answer_id, self._project)
             if found is None:
                 raise chat.not_found(index, answer_id)
             said[index] = found

@@ -22,6 +22,7 @@ from vivavoce.core.errors import (
     trail,
 )
 from vivavoce.server.aiml import call_of
+from vivavoce.server.caller import key_of, project_of
 from vivavoce.server.connection import ClientGone, send_in_time
 from vivavoce.server.service import Access
 from vivavoce.wire import errors
@@ -92,7 +93,8 @@ class Edge:
                 raise Forbidden("This server answers to localhost only.", code="host_not_allowed")
             self._check_body_kind(scope, headers)
         if self._access.keys and scope["path"] not in OPEN:
-            self._check_key(headers.get(b"authorization", b"").decode("latin-1"))
+            self._check_key(key_of(scope))
+        scope["project"] = project_of(scope, self._access)
 
     def _check_body_kind(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """A page from elsewhere can post forms and plain text without asking first, and JSON it cannot."""
@@ -106,10 +108,8 @@ class Edge:
         if origin and not ours and origin not in self._access.origins:
             raise Forbidden("Pages from elsewhere may not send forms to this server.", code="origin_not_allowed")
 
-    def _check_key(self, authorization: str) -> None:
-        scheme, _, key = authorization.partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
+    def _check_key(self, key: str) -> None:
+        if not key:
             raise Unauthorized(NO_KEY)
         known = [hmac.compare_digest(key.encode(), mine.encode()) for mine in self._access.keys]
         if not any(known):
@@ -218,6 +218,6 @@ def _methods(scope: Scope) -> list[str]:
 
 
 def _masked(key: str) -> str:
-    if len(key) <= 12:
+    if len(key) < 36:
         return "*" * len(key)
     return f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.core.errors import BadRequest, PublicError, TryLater
 from vivavoce.server.aside import aside
+from vivavoce.server.caller import key_of
 from vivavoce.server.connection import send_in_time
 from vivavoce.server.service import Access
 from vivavoce.store.replies import Replies, Reply
@@ -82,8 +83,7 @@ class Idempotent:
 
     def _holder(self, scope: Scope) -> bytes:
         """The caller's key. Where the server has none of its own, all callers are one."""
-        authorization = dict(scope["headers"]).get(b"authorization", b"") if self._access.keys else b""
-        return authorization.partition(b" ")[2].strip()
+        return key_of(scope).encode() if self._access.keys else b""
 
     async def _work(self, work: "_Work", scope: Scope, receive: Receive) -> None:
         """Have the routes answer. Whether they shall is decided when the body they read has come to its end."""
