@@ -156,12 +156,21 @@ async def test_a_client_that_leaves_stops_the_voice(tmp_path: Path, stream_forma
         stuck.go.set()
 
 
-async def test_text_without_words_is_an_empty_sound(audio: Served) -> None:
-    response = await audio.http.post("/v1/audio/speech", json=asking(input=" \n", response_format="wav"))
-    assert response.status_code == 200
-    assert len(response.content) == 44
-    pcm = await audio.http.post("/v1/audio/speech", json=asking(input=" \n", response_format="pcm"))
-    assert (pcm.status_code, pcm.content) == (200, b"")
+async def test_text_without_words_is_a_short_silence(audio: Served) -> None:
+    silence = bytes(2 * 1200)
+    for text in (" \n", "😀"):
+        response = await audio.http.post("/v1/audio/speech", json=asking(input=text, response_format="wav"))
+        assert response.status_code == 200
+        assert response.content[44:] == silence
+        pcm = await audio.http.post("/v1/audio/speech", json=asking(input=text, response_format="pcm"))
+        assert (pcm.status_code, pcm.content) == (200, silence)
+
+
+@pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac"])
+async def test_a_silence_is_a_file_in_every_format(tmp_path: Path, form: str) -> None:
+    async with audio_server(tmp_path, models(), media=OwnMedia()) as served:
+        response = await served.http.post("/v1/audio/speech", json=asking(input="...", response_format=form))
+        assert (response.status_code, len(response.content) > 40) == (200, True)
 
 
 TOO_LONG = (

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.audio.wav import wav_header
-from vivavoce.core.audio import FRAME_SAMPLES, SPOKEN_RATE
+from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE
 from vivavoce.core.engines import Speaker, Speaking
 from vivavoce.core.errors import unknown_voice
 from vivavoce.core.tokens import text_tokens
@@ -94,8 +94,6 @@ class Reading:
             async for part in parts:
                 yield header + part  # not before there is sound: until then an error is an error's status
                 header = b""
-        if header:
-            yield header
 
     async def _spoken(self) -> AsyncGenerator[bytes, None]:
         request = self._request
@@ -105,6 +103,9 @@ class Reading:
                 if sound.pcm.data:
                     self._samples += sound.pcm.samples
                     yield sound.pcm.data
+        if not self._samples:  # of a text without words: players take a short silence, and not every one an empty file
+            self._samples = FRAME_SAMPLES
+            yield bytes(FRAME_SAMPLES * SAMPLE_BYTES)
 
 
 def streamed_wav_header() -> bytes:
