@@ -98,12 +98,15 @@ def test_leaving_at_the_end_of_a_stretch_costs_next_to_nothing(ears: PocketSphin
     took = steps_s(ears, sound)
     second = len(took) - 2  # the words are read in a step of their own
     assert took[second] == max(took[second - 3 :])
-    call = ears.transcribe(sound, Hearing())
-    for _ in range(second):
-        next(call)
-    start = time.thread_time()
-    call.close()  # type: ignore[attr-defined]
-    assert time.thread_time() - start < took[second] / 3
+    costs: list[float] = []
+    for _ in range(3):  # other work on the machine only adds to it
+        call = ears.transcribe(sound, Hearing())
+        for _ in range(second):
+            next(call)
+        start = time.thread_time()
+        call.close()  # type: ignore[attr-defined]
+        costs.append(time.thread_time() - start)
+    assert min(costs) < took[second] / 3
     assert hear(ears, question).text == "what is the capital of france"
 
 
