@@ -261,7 +261,7 @@ BAD: dict[str, tuple[bytes, str, str | None, str | None]] = {
     ),
     "unknown part": (
         body(user({"type": "video"})),
-        "Invalid value: 'video'. Supported values are: 'text' and 'input_audio'.",
+        "Invalid value: 'video'. Supported values are: 'text', 'input_audio', and 'file'.",
         "messages[0].content[0].type",
         "invalid_value",
     ),

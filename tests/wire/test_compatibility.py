@@ -14,6 +14,8 @@ from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
 from vivavoce.wire.errors import Envelope, FlatError
 from vivavoce.wire.listing import CompletionsQuery, Page
+from vivavoce.wire.models import ModelList
+from vivavoce.wire.pages import SpeechModels, VoiceList
 from vivavoce.wire.request import ChatRequest
 from vivavoce.wire.speech import SpeechDelta, SpeechDone, SpeechRequest
 from vivavoce.wire.stored import Deleted, StoredCompletion, Update
@@ -35,6 +37,7 @@ SECTIONS: dict[str, list[type[Struct]]] = {
     "Transcriptions and translations: the answer": [ShortAnswer, LongAnswer],
     "Transcriptions: the events": [TextDelta, TextDone],
     "Errors": [Envelope, FailedTranscription, FlatError],
+    "Models and voices": [ModelList, VoiceList, SpeechModels],
 }
 HEADERS = "Headers"
 NOT_SERVED = "Endpoints that are not served"

@@ -66,7 +66,7 @@ def run(arguments: list[str]) -> int:
         explain = getattr(error, "format_message", None)  # only the errors of a command line have one
         if explain is None:
             raise
-        if not arguments:
+        if not explain():
             return MISUNDERSTOOD  # the help was shown
         typer.echo(f"vivavoce: {' '.join(explain().split()).removesuffix('.')}; see {_help(arguments)}", err=True)
         return MISUNDERSTOOD

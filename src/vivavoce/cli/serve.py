@@ -30,13 +30,15 @@ def serve(
     with plain_errors():
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
 
+        found = configuration.find(config)
+
         def again() -> Config:
-            read = settle(config, think)
+            read = settle(found, think)
             read.server = msgspec.structs.replace(read.server, **given)
             return read
 
         settled = again()
-        better = _mention() if think is None and configuration.find(config) is None else ""
+        better = _mention() if think is None and found is None else ""
         from vivavoce import main  # noqa: PLC0415 - help is quick
         from vivavoce.store.database import StoreInUse  # noqa: PLC0415
 

@@ -234,7 +234,7 @@ def why(error: Exception) -> str:
         return f"options: {error}"
     if isinstance(error, PublicError | ExtraMissing):
         return str(error)
-    expected = isinstance(error, RuntimeError | OSError | ImportError)
+    expected = isinstance(error, RuntimeError | OSError | ImportError | ValueError)
     where = "" if expected else f" (at {trail(error)})"
     return f"{type(error).__name__}: {error}{where}"
 

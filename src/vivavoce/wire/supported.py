@@ -16,7 +16,7 @@ SUPPORTED = {
     "format": _listed("wav", "aac", "mp3", "flac", "opus", "pcm16"),
     "role": _listed("system", "assistant", "user", "function", "tool", "developer"),
     "type": _listed("text"),
-    "user.type": _listed("text", "input_audio"),
+    "user.type": _listed("text", "input_audio", "file"),
     "assistant.type": _listed("text", "refusal"),
     "tools.type": _listed("function"),
     "response_format.type": _listed("text", "json_object", "json_schema"),
