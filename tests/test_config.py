@@ -144,6 +144,12 @@ def test_a_variable_may_hold_what_looks_like_one(monkeypatch: pytest.MonkeyPatch
     assert load(written(WHOLE)).server.keys == ["$NOT_SET"]
 
 
+def test_engines_that_are_no_table_are_no_engines() -> None:
+    first, second = module.check(written('engines = 1\n[models.m]\nthink = "a"\n'))
+    assert first == "my.toml:1: engines: expected `object`, got `int`"
+    assert second == "my.toml:3: [models.\"m\"] names engine 'a', which is not there"
+
+
 @pytest.mark.parametrize("table", ["server", "engines", "models"])
 def test_a_table_must_be_one(table: str) -> None:
     assert refused(f"{table} = 1") == f"my.toml:1: {table}: expected `object`, got `int`"

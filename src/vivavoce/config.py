@@ -151,11 +151,20 @@ def load(path: Path | None) -> Config:
 
 
 def check(path: Path) -> list[str]:
-    """Everything that is wrong with a file, each with its line; what is wrong with names only where nothing else is."""
+    """Everything that is wrong with a file, each with its line."""
     try:
         return list(_problems(_read(path)))
     except ConfigError as error:
         return [str(error)]
+
+
+def right_engines(path: Path) -> dict[str, EngineConfig]:
+    """The engines of a file whose tables can be read, whatever else is wrong with it.
+
+    Raises:
+        ConfigError: it is not TOML.
+    """
+    return _right(_read(path)).engines
 
 
 def line_of(path: Path, *steps: str) -> str:
@@ -201,18 +210,26 @@ def _with_secrets(value: T) -> T:
 
 
 def _problems(source: Source) -> Iterator[str]:
-    """What is wrong, in the order of the file's tables."""
-    right = True
+    """What is wrong, in the order of the file's tables, and then with the names in those that are right."""
     for name, value in source.values():
         if VARIABLE.fullmatch(value) and value[1:] not in os.environ:
-            right = False
             yield f"{source.at(*name)}: {value} is not set in the environment"
     for steps, value, kind in _tables(source.raw):
-        for problem in wrong(value, kind, source, steps):
-            right = False
-            yield problem
-    if right:
-        yield from _wrong_names(msgspec.convert(source.raw, Config), source)
+        yield from wrong(value, kind, source, steps)
+    yield from _wrong_names(_right(source), source)
+
+
+def _right(source: Source) -> Config:
+    """What of a file can be read: a table with a mistake is as one that is not there."""
+    right = Config()
+    for steps, value, kind in _tables(source.raw):
+        if steps and not any(wrong(value, kind, source, steps)):
+            table = msgspec.convert(value, kind)
+            if len(steps) == 1 and isinstance(table, Struct):
+                setattr(right, steps[0], table)
+            elif len(steps) == 2:
+                getattr(right, steps[0])[steps[1]] = table
+    return right
 
 
 def _tables(raw: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any, type[Any]]]:
@@ -233,11 +250,13 @@ def _tables(raw: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any, type[An
 def _wrong_names(config: Config, source: Source) -> Iterator[str]:
     """Every engine a model names must be there, no name may stand for two models, and no key may be empty."""
     known: set[str] = set(config.models)
+    tables = source.raw.get("engines")
+    engines = cast("dict[str, Any]", tables) if isinstance(tables, dict) else {}
     for name, model in config.models.items():
         for role in ROLES:
             for engine in model.engines(role):
-                if engine not in config.engines:
-                    near = difflib.get_close_matches(engine, config.engines, 1)
+                if engine not in engines:
+                    near = difflib.get_close_matches(engine, engines, 1)
                     hint = f"; did you mean '{near[0]}'?" if near else ""
                     where = source.at("models", name, role)
                     yield f"{where}: [models.\"{name}\"] names engine '{engine}', which is not there{hint}"

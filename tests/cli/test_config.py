@@ -24,6 +24,19 @@ def test_everything_that_is_wrong_is_said_with_its_line(run: Run, tmp_path: Path
     )
 
 
+def test_one_mistake_does_not_hide_the_others(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(
+        '[server]\nprot = 1\n[engines.a]\nuse = "espaek"\n[engines.b]\nuse = "scripted"\nworkers = 0\n'
+        '[models.m]\nspeak = ["a", "b"]\nthink = "c"\n'
+    )
+    done = run("config", "check", "--config", str(file))
+    assert [line.removeprefix(f"{file}:").split(":")[0] for line in done.text.splitlines()] == ["2", "7", "10", "4"]
+    file.write_text("[server")
+    done = run("config", "check", "--config", str(file))
+    assert (done.code, len(done.text.splitlines())) == (1, 1)
+
+
 def test_engines_and_their_options_are_looked_at_too(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text(

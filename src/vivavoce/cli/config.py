@@ -1,6 +1,7 @@
 """`vivavoce config`: what is wrong with a configuration, without starting anything."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from vivavoce import config as configuration
 from vivavoce.cli.common import ConfigOption, plain_errors
 from vivavoce.cli.terminal import harmless
+from vivavoce.config import ConfigError
 
 config = typer.Typer(name="config", help="Look at the configuration.", no_args_is_help=True)
 
@@ -20,7 +22,9 @@ def check(config: ConfigOption = None) -> None:
         if path is None:
             typer.echo("no file: the embedded default")
             return
-        problems = configuration.check(path) or list(_engines(path))
+        problems = configuration.check(path)
+        with suppress(ConfigError):  # it is not TOML, and that has been said
+            problems += _engines(path)
     for problem in problems:
         typer.echo(harmless(problem))
     if problems:
@@ -35,7 +39,7 @@ def _engines(path: Path) -> Iterator[str]:
     from vivavoce.engines import registry  # noqa: PLC0415
     from vivavoce.engines.child import EngineMissing  # noqa: PLC0415
 
-    for name, engine in configuration.load(path).engines.items():
+    for name, engine in configuration.right_engines(path).items():
         what = "use"
         try:
             point = registry.find(engine.use)
