@@ -83,6 +83,16 @@ def test_an_engine_that_does_not_start_exits_with_1(run: Run, tmp_path: Path, cl
     assert said(lines, "thinks") == [("no", "b: frob")]
 
 
+def test_one_engine_that_does_not_start_says_nothing_of_the_others(run: Run, tmp_path: Path, closed: int) -> None:
+    (tmp_path / "bad.toml").write_text(
+        '[engines.b]\nuse = "frob"\n[engines.s]\nuse = "scripted"\n[models.m]\nthink = "b"\nhear = "s"\n'
+    )
+    code, lines = doctor(run, tmp_path, closed, 0, "--config", "bad.toml")
+    assert code == 1
+    assert said(lines, "thinks") == [("no", "b: frob")]
+    assert said(lines, "hears") == [("ok", "s: scripted")]
+
+
 def test_a_configuration_that_cannot_be_used_exits_with_1(run: Run, tmp_path: Path, closed: int) -> None:
     (tmp_path / "bad.toml").write_text("[servr]\n")
     code, lines = doctor(run, tmp_path, closed, 0, "--config", "bad.toml")

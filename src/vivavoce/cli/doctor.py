@@ -77,16 +77,30 @@ def _engines(config: Config) -> Iterator[Line]:
     named = assembly.engines_named(config)
     missing = health.weights(config).mark == "no"
     tried = {name for name in named if not (missing and config.engines[name].use == "llama")}
-    try:
-        with Progress("starting the engines…"):
-            notes = asyncio.run(_try(config, tried))
-    except EngineMissing as error:
-        notes = {}
-        yield Line("no", "engines", str(error))
+    with Progress("starting the engines…"):
+        notes, failures = asyncio.run(_try_each(config, tried))
+    for failure in failures:
+        yield Line("no", "engines", failure)
     for name, roles in _roles(config).items():
         yield Line("ok" if name in notes else "no", ", ".join(roles), describe(config, name))
         if notes.get(name):
             yield Line("tip", ", ".join(roles), f"{name}: {notes[name]}")
+
+
+async def _try_each(config: Config, names: set[str]) -> tuple[dict[str, str], list[str]]:
+    """What those that answer say of themselves, and why others cannot be started."""
+    try:
+        return await _try(config, names), []
+    except EngineMissing as error:
+        if len(names) == 1:
+            return {}, [str(error)]
+    notes: dict[str, str] = {}
+    failures: list[str] = []
+    for name in sorted(names):  # one of them keeps the others from starting: each alone
+        found, why = await _try_each(config, {name})
+        notes |= found
+        failures += why
+    return notes, failures
 
 
 async def _try(config: Config, names: set[str]) -> dict[str, str]:
