@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.heard import Recogniser
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript, Word
-from vivavoce.core.errors import EngineFailed, Overloaded
+from vivavoce.core.errors import EngineFailed, Overloaded, PublicError, RateLimited
 from vivavoce.core.listening import Piecewise, quiet_places
 
 RATE = 1000
@@ -116,6 +116,36 @@ async def test_later_pieces_wait_for_their_place_and_the_first_does_not() -> Non
 
     with pytest.raises(Overloaded):
         await hear(Recogniser(full), speech(70))
+
+
+@pytest.mark.parametrize("refusal", [Overloaded(3600), RateLimited(3600)])
+async def test_nobody_waits_for_a_place_that_comes_too_late(refusal: PublicError) -> None:
+    def full_once_begun(pcm: Pcm, ask: Hearing) -> list[Transcript]:
+        if len(ear.heard) > 1:
+            raise refusal
+        return numbered(pcm, ask)
+
+    ear = Recogniser(full_once_begun)
+    async with asyncio.timeout(5):
+        with pytest.raises(type(refusal)):
+            await hear(ear, speech(70))
+
+
+async def test_without_a_time_the_next_try_is_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    def limited_once(pcm: Pcm, ask: Hearing) -> list[Transcript]:
+        if len(ear.heard) == 2:
+            raise RateLimited
+        return numbered(pcm, ask)
+
+    ear, pcm = Recogniser(limited_once), speech(70)
+    monkeypatch.setattr("vivavoce.core.listening.asyncio.sleep", sleep)
+    assert len(await hear(ear, pcm)) == len(quiet_places(pcm)) + 1
+    assert [seconds for seconds in slept if seconds] == [1.0]
 
 
 async def test_an_error_in_one_piece_ends_the_others() -> None:

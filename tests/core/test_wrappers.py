@@ -9,7 +9,7 @@ import pytest
 
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript, Utterance
-from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError
+from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError, RateLimited
 from vivavoce.core.turn import Message, Send, Stream, Text, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
 from vivavoce.core.wrappers import Fallback, Timed
 from vivavoce.testing import Hears, Says, Speaks
@@ -147,7 +147,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("error", [EngineFailed(), Overloaded(), EngineTimeout()])
+@pytest.mark.parametrize("error", [EngineFailed(), Overloaded(), RateLimited(), EngineTimeout()])
 async def test_the_next_answers_where_one_fails_before_its_first_event(role: Role, error: PublicError) -> None:
     alone = await role(WHOLE[role])
     assert await role(Fallback([Breaks(error), Breaks(error), WHOLE[role]])) == alone

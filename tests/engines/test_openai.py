@@ -7,6 +7,8 @@ import socket
 from collections.abc import Awaitable
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from tests.support.waiting import until
 from vivavoce.core.audio import Pcm
 from vivavoce.core.context import too_long, too_long_somehow
 from vivavoce.core.engines import Utterance
-from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError
+from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError, RateLimited
 from vivavoce.core.trimming import Reading
 from vivavoce.core.turn import (
     Message,
@@ -304,7 +306,9 @@ async def test_what_breaks_off_or_cannot_be_read_is_a_failure_never_an_answer(up
         (404, EngineFailed),
         (307, EngineFailed),
         (500, EngineFailed),
-        (429, Overloaded),
+        (408, EngineTimeout),
+        (504, EngineTimeout),
+        (429, RateLimited),
         (503, Overloaded),
     ],
 )
@@ -317,6 +321,67 @@ async def test_each_status_is_told_as_what_it_means_for_our_client(
         await answer(make())
     assert type(failed.value) is kind
     assert "what people said" not in failed.value.message
+
+
+IN_A_MINUTE = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "least_s", "most_s"),
+    [
+        ({"retry-after": "7"}, 7, 7),
+        ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "2"}, 2, 2),
+        ({"retry-after": IN_A_MINUTE}, 1, 60),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 0),
+        ({"retry-after": "999999999"}, 86_400, 86_400),
+    ],
+)
+async def test_when_to_come_back_is_passed_on(
+    upstream: Upstream, make: Make, headers: dict[str, str], least_s: float, most_s: float
+) -> None:
+    upstream.status, upstream.headers = 429, headers
+    with pytest.raises(RateLimited) as told:
+        await answer(make())
+    assert told.value.retry_after_s is not None
+    assert least_s <= told.value.retry_after_s <= most_s
+
+
+@pytest.mark.parametrize("said", ["", "-1", "nan", "inf", "1e9", "soon", "Wed, 99 Oct 2026 07:28:00 GMT"])
+async def test_where_nothing_is_said_of_coming_back_nothing_is_made_up(
+    upstream: Upstream, make: Make, said: str
+) -> None:
+    upstream.status, upstream.headers = 429, {"retry-after": said}
+    with pytest.raises(RateLimited) as told:
+        await answer(make())
+    assert told.value.retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "code"),
+    [
+        ({"type": "tokens", "code": "rate_limit_exceeded"}, "tokens", "rate_limit_exceeded"),
+        ({"type": "requests", "code": "rate_limit_exceeded"}, "requests", "rate_limit_exceeded"),
+        ({"type": "insufficient_quota", "code": "insufficient_quota"}, "insufficient_quota", "insufficient_quota"),
+        ({"type": "what people said", "code": 429}, "requests", "rate_limit_exceeded"),
+    ],
+)
+async def test_what_was_counted_is_named_as_the_original_does(
+    upstream: Upstream, make: Make, said: dict[str, Any], kind: str, code: str
+) -> None:
+    upstream.status = 429
+    upstream.says = [json.dumps({"error": {"message": "of organization org-1", **said}}).encode()]
+    with pytest.raises(RateLimited) as told:
+        await answer(make())
+    assert (told.value.kind, told.value.code, told.value.param) == (kind, code, None)
+    assert "org-1" not in told.value.message
+
+
+async def test_a_full_server_elsewhere_says_when_too(upstream: Upstream, make: Make) -> None:
+    upstream.status, upstream.headers = 503, {"retry-after": "20"}
+    with pytest.raises(Overloaded) as told:
+        await answer(make())
+    assert told.value.retry_after_s == 20
 
 
 @pytest.mark.parametrize(

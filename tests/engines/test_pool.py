@@ -354,7 +354,7 @@ async def test_what_an_engine_tells_the_client_arrives_as_it_was(start: Start, k
 
 async def test_the_other_errors_of_the_tree_arrive_too(start: Start) -> None:
     pool = await start()
-    for kind in (Overloaded, EngineTimeout):
+    for kind in (Overloaded, errors.RateLimited, EngineTimeout):
         with pytest.raises(kind):
             await items(pool, "refuse", kind.__name__)
     with pytest.raises(EngineFailed, match="gave up"):

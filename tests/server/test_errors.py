@@ -13,7 +13,7 @@ from tests.support.leaves import SECRET, Fails
 from tests.support.serving import MODEL, Serving, model
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
-from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded
+from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, RateLimited
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
 from vivavoce.server.sound import Sounds
@@ -169,6 +169,20 @@ async def test_a_failure_before_the_first_event_is_a_real_status(serving: Servin
             assert response.json()["error"]["message"] == error.message
             assert response.headers["content-type"] == "application/json"
             assert response.headers.get("retry-after") == ("1" if status == 503 else None)
+
+
+async def test_the_limit_of_a_server_behind_this_one_is_passed_on(serving: Serving) -> None:
+    limits = {"later": (RateLimited(7, kind="tokens"), "7"), "some time": (RateLimited(), None)}
+    models = {name: model(think=Fails("prompt", error)) for name, (error, _) in limits.items()}
+    served = await serving(models=models)
+    for name, (error, after) in limits.items():
+        for stream in (False, True):
+            response = await served.http.post("/v1/chat/completions", json=served.say(stream=stream, model=name))
+            assert (response.status_code, response.headers.get("retry-after")) == (429, after)
+            told = response.json()["error"]
+            assert (told["type"], told["code"]) == (error.kind, "rate_limit_exceeded")
+    with pytest.raises(openai.RateLimitError):
+        await served.openai.chat.completions.create(**served.say(model="later"))
 
 
 async def test_a_failure_in_the_middle_of_a_stream_is_its_last_event(serving: Serving) -> None:

@@ -18,7 +18,7 @@ from tests.wire.recorded import entries, shape
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript
-from vivavoce.core.errors import EngineFailed, Overloaded
+from vivavoce.core.errors import EngineFailed, Overloaded, RateLimited, TryLater
 from vivavoce.testing.scripted import tone
 
 PATH = "/v1/audio/transcriptions"
@@ -336,14 +336,15 @@ async def test_a_recording_over_the_limit_is_413(audio: Served, announced: bool,
     assert ear.asked == []
 
 
-async def test_a_full_engine_says_when_to_come_again_in_the_envelope_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [Overloaded(3), RateLimited(3)], ids=["503", "429"])
+async def test_a_full_engine_says_when_to_come_again_in_the_envelope_alone(tmp_path: Path, error: TryLater) -> None:
     def full(_pcm: Pcm, _ask: Hearing) -> list[Transcript]:
-        raise Overloaded(3)
+        raise error
 
     async with audio_server(tmp_path, models(hear=Recogniser(full))) as served:
         for stream in ("true", "false"):
             response = await post(served, GPT, stream=stream)
-            assert (response.status_code, response.headers["retry-after"]) == (503, "3")
+            assert (response.status_code, response.headers["retry-after"]) == (error.status, "3")
             assert list(response.json()) == ["error"]
 
 

@@ -117,6 +117,8 @@ class Blocking:
                 raise OwnRefusal("no", param="messages", code="own")
             case "Overloaded":
                 raise errors.Overloaded
+            case "RateLimited":
+                raise errors.RateLimited(9)
             case "EngineTimeout":
                 raise errors.EngineTimeout
             case "EngineFailed":

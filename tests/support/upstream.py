@@ -27,6 +27,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.status = 200
+        self.headers: dict[str, str] = {}
         self.says: list[bytes] = ANSWER
         self.hangs_before: int | None = None
         """The index of the piece that never comes; -1: not even the headers do."""
@@ -72,6 +73,7 @@ class Upstream:
 
     async def _start(self, send: Send, kind: str) -> None:
         headers = [(b"content-type", kind.encode())]
+        headers += [(name.encode(), value.encode()) for name, value in self.headers.items()]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
 
     async def _refuse(self, send: Send, error: PublicError) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.wire.recorded import whole
-from vivavoce.core.errors import BadRequest, EngineFailed, MethodNotAllowed, Overloaded, PublicError
+from vivavoce.core.errors import BadRequest, EngineFailed, MethodNotAllowed, Overloaded, PublicError, RateLimited
 from vivavoce.wire import errors
 from vivavoce.wire.errors import Call
 
@@ -43,6 +43,11 @@ def test_the_keys_of_the_aiml_api_stand_beside_the_others() -> None:
 @pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (1, "1"), (2.5, "3"), (30.0, "30")])
 def test_a_full_server_says_when_to_come_back_in_whole_seconds(seconds: float, header: str) -> None:
     assert errors.headers(Overloaded(seconds)) == {"retry-after": header}
+
+
+def test_a_limit_elsewhere_says_when_only_where_it_was_said() -> None:
+    assert errors.headers(RateLimited(2.5)) == {"retry-after": "3"}
+    assert errors.headers(RateLimited()) == {}
 
 
 def test_a_wrong_method_is_told_the_right_ones() -> None:

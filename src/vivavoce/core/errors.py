@@ -10,7 +10,8 @@
     ├── TooLarge                    413     invalid_request_error   (given)
     ├── EngineFailed                500     server_error            (none)
     ├── TryLater                    503     server_error            (given)     with Retry-After
-    │   └── Overloaded              503     server_error            (none)
+    │   ├── Overloaded              503     server_error            (none)
+    │   └── RateLimited             429     requests                rate_limit_exceeded
     └── EngineTimeout               504     server_error            (none)
 
 An engine maps foreign exceptions to these at its own edge; `wire.errors` renders them. Anything else is a bug.
@@ -108,7 +109,8 @@ class TryLater(PublicError):
 
     status = 503
 
-    def __init__(self, message: str, retry_after_s: float = 1.0, *, code: str | None = None) -> None:
+    def __init__(self, message: str, retry_after_s: float | None = 1.0, *, code: str | None = None) -> None:
+        """`retry_after_s`: None where nobody knows."""
         super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
 
@@ -119,6 +121,20 @@ class Overloaded(TryLater):
     def __init__(self, retry_after_s: float = 1.0) -> None:
         words = "That model is currently overloaded with other requests. You can retry your request."
         super().__init__(words, retry_after_s)
+
+
+class RateLimited(TryLater):
+    """A server behind this one takes no more for now: as many as it allows have been asked of it."""
+
+    status = 429
+    kind = "requests"
+
+    def __init__(
+        self, retry_after_s: float | None = None, *, kind: str = "requests", code: str = "rate_limit_exceeded"
+    ) -> None:
+        """`kind`: what was counted, or `insufficient_quota`."""
+        super().__init__("The model behind this server has reached its rate limit.", retry_after_s, code=code)
+        self.kind = kind
 
 
 class EngineTimeout(PublicError):

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from vivavoce.core.audio import SAMPLE_BYTES, Pcm, join
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
-from vivavoce.core.errors import Overloaded
+from vivavoce.core.errors import TryLater
 from vivavoce.core.turn import Stream
 
 LONGEST_S = 30.0
@@ -36,7 +36,7 @@ class Piecewise:
         """Yield what is heard in order, with times from the beginning of the recording.
 
         Raises:
-            Overloaded: the engine has no place for the first piece, or for a later one in `PLACE_S`.
+            TryLater: the engine has no place for the first piece, or for a later one in `PLACE_S`.
         """
         sounds = [pcm async for pcm in audio]
         if not sounds:
@@ -77,11 +77,12 @@ class Piecewise:
                 try:
                     async with aclosing(self._transcriber.transcribe(_once(pcm), ask)) as heard:
                         return [shifted(transcript, offset_s) async for transcript in heard if transcript.final]
-                except Overloaded as full:
+                except TryLater as full:
                     # The first piece tells whether there is a place at all; the later ones wait their turn.
-                    if loop.time() >= patience_ends:
+                    wait_s = 1.0 if full.retry_after_s is None else full.retry_after_s
+                    if loop.time() + wait_s > patience_ends:
                         raise
-                    await asyncio.sleep(full.retry_after_s)
+                    await asyncio.sleep(wait_s)
 
 
 def shifted(transcript: Transcript, seconds: float) -> Transcript:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from vivavoce.core import errors
-from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError
+from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError, RateLimited
 from vivavoce.engines.child import Child
 from vivavoce.engines.frames import Broken, read_frame_from
 
@@ -75,7 +75,7 @@ class Call:
 def _public(name: str, message: str, param: str | None, code: str | None) -> PublicError:
     """The error of `core.errors` that an engine raised in its process."""
     kind: type[PublicError] = getattr(errors, name)
-    if issubclass(kind, Overloaded | EngineTimeout):
+    if issubclass(kind, Overloaded | RateLimited | EngineTimeout):
         return kind()
     if issubclass(kind, EngineFailed):
         return kind(message)

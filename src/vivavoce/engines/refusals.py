@@ -1,11 +1,14 @@
-"""What another server says of a request it refuses, as an error of ours: its numbers and names, none of its words."""
+"""What another server says when it does not answer, as an error of ours: its numbers and names, none of its words."""
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import msgspec
 
 from vivavoce.core.context import CODE, too_long, too_long_somehow
-from vivavoce.core.errors import BadRequest
+from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError, RateLimited
 
 NAME = re.compile(r"[\w.\[\]-]{1,64}")
 ABOUT_CONTEXT = re.compile(r"(?:context|maximum model) (?:length|size|window)", re.IGNORECASE)
@@ -13,6 +16,12 @@ CONTEXT = re.compile(r"(?:context|model) (?:length|size|window)\D{0,24}?(\d{1,12
 MESSAGES = re.compile(r"(?:resulted in|has|passed|input \(|request \(|requested(?: \d+ tokens \()?) ?(\d{1,12})")
 """As OpenAI, vLLM, SGLang and llama.cpp's server write it."""
 OF_LLAMA_CPP = "exceed_context_size_error"
+REFUSED = {400, 413, 422}
+LATE = {408, 504}
+NO_QUOTA = "insufficient_quota"
+"""OpenAI's word, as type and code, for an account that has no more to spend."""
+LONGEST_WAIT_S = 86_400.0
+"""No longer wait is passed on."""
 
 
 class Said(msgspec.Struct):
@@ -33,13 +42,52 @@ class Envelope(msgspec.Struct):
     message: str = ""
 
 
-def refusal(body: bytes, completion: int = 0) -> BadRequest:
-    """The error for a request refused with `body`, which asked for `completion` tokens; 0: it did not say."""
+def failure(status: int, headers: Mapping[str, str], body: bytes, completion: int = 0) -> PublicError:
+    """The error for a request answered with a `status` that is no success.
+
+    `completion`: how many tokens it asked for; 0: it did not say.
+    """
+    if status in REFUSED:
+        return _refusal(_said(body), completion)
+    if status == 429:
+        return _limited(_said(body), wait_s(headers))
+    if status == 503:
+        return Overloaded(wait_s(headers) or 1.0)
+    return EngineTimeout() if status in LATE else EngineFailed("The model behind this server refused to answer.")
+
+
+def wait_s(headers: Mapping[str, str]) -> float | None:
+    """For how many seconds another server asks to be left alone, at most a day; None where it does not say.
+
+    `retry-after-ms` is OpenAI's own, and goes first, as in its clients; `retry-after` is seconds or a date (RFC 9110).
+    """
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        said = headers.get(name, "").strip()
+        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", said):
+            return min(float(said) * unit_s, LONGEST_WAIT_S)
+    try:
+        until = parsedate_to_datetime(headers.get("retry-after", ""))
+        seconds = (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_WAIT_S)
+
+
+def _said(body: bytes) -> Said:
     try:
         read = msgspec.json.decode(body, type=Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        read = Envelope()
-    said = read.error or Said(read.message)
+        return Said()
+    return read.error or Said(read.message)
+
+
+def _limited(said: Said, after_s: float | None) -> RateLimited:
+    if NO_QUOTA in {said.type, said.code}:
+        return RateLimited(after_s, kind=NO_QUOTA, code=NO_QUOTA)
+    return RateLimited(after_s, kind="tokens" if said.type == "tokens" else "requests")
+
+
+def _refusal(said: Said, completion: int) -> BadRequest:
     if said.code == CODE or said.type == OF_LLAMA_CPP or ABOUT_CONTEXT.search(said.message):
         return _too_long(said, completion)
     return BadRequest(

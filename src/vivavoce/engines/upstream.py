@@ -11,17 +11,15 @@ from typing import Any, TypeVar
 import httpx2
 import msgspec
 
-from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded
-from vivavoce.engines.refusals import refusal
+from vivavoce.core.errors import EngineFailed, EngineTimeout, PublicError
+from vivavoce.engines.refusals import failure
 
 T = TypeVar("T")
 
-REFUSED = {400, 413, 422}
 ERROR_BYTES = 65_536
 """No error says more."""
 
 log = logging.getLogger("vivavoce.upstream")
-
 
 LISTED_S = 30.0
 """A list of models comes in this time."""
@@ -58,7 +56,8 @@ class Upstream:
         """
         with mapped():
             response = await self._client.get(path, timeout=LISTED_S)
-            check(response.status_code)
+            if not response.is_success:
+                raise _failure(response, response.content)
             return msgspec.json.decode(response.content, type=kind)
 
     @asynccontextmanager
@@ -71,8 +70,9 @@ class Upstream:
 
         Raises:
             EngineFailed: it refused the connection or the request, or broke off.
-            EngineTimeout: it did not take the connection in time.
+            EngineTimeout: it did not take the connection in time, or did not hear in time of one behind it.
             Overloaded: it said so.
+            RateLimited: it takes no more of us for now.
             BadRequest: the request is not to its liking, or its messages are longer than the model's context.
         """
         if recording is not None:
@@ -85,9 +85,8 @@ class Upstream:
         with mapped():
             response = await self._client.send(request, stream=True)
         try:
-            if response.status_code in REFUSED:
-                raise refusal(await self._beginning(response), int(body.get("max_tokens") or 0))
-            check(response.status_code)
+            if not response.is_success:
+                raise _failure(response, await self._beginning(response), int(body.get("max_tokens") or 0))
             yield response
         finally:
             await response.aclose()
@@ -112,15 +111,11 @@ async def next_of(items: AsyncIterator[T]) -> T | None:
         return await anext(items, None)
 
 
-def check(status: int) -> None:
-    """Raise what a status stands for."""
-    if status in {429, 503}:
-        raise Overloaded
-    if status in REFUSED:
-        raise refusal(b"")
-    if not 200 <= status < 300:
-        log.warning("the server of a model answered %d", status)
-        raise EngineFailed("The model behind this server refused to answer.")
+def _failure(response: httpx2.Response, body: bytes, completion: int = 0) -> PublicError:
+    error = failure(response.status_code, response.headers, body, completion)
+    if isinstance(error, EngineFailed):
+        log.warning("the server of a model answered %d", response.status_code)
+    return error
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from vivavoce.audio.sniff import sniff
 from vivavoce.audio.wav import read_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
-from vivavoce.core.errors import BadAudio, BadRequest, PublicError
+from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
 from vivavoce.server.aiml import call_of
 from vivavoce.server.connection import Outlet, send_in_time, while_connected
 from vivavoce.server.forms import chunks, read_form
@@ -66,7 +66,7 @@ class Transcriptions:
         try:
             await self._respond(scope, receive, noting)
         except PublicError as error:
-            if started or error.status >= 500:
+            if started or error.status >= 500 or isinstance(error, TryLater):
                 raise
             await _whole(send, error.status, transcription_errors.failed(error, call_of(scope)), "application/json")
 

@@ -70,7 +70,7 @@ def encoded(envelope: msgspec.Struct, error: PublicError, call: Call | None) -> 
 
 def headers(error: PublicError) -> dict[str, str]:
     """Headers that belong to an error."""
-    if isinstance(error, TryLater):
+    if isinstance(error, TryLater) and error.retry_after_s is not None:
         return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(error.allowed)}

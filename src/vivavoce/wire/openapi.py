@@ -44,7 +44,9 @@ HEADERS: dict[str, dict[str, Any]] = {
     "x-client-request-id": {"description": "As it was sent.", "schema": {"type": "string"}},
 }
 """Of every answer."""
-RETRY = {"retry-after": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}}
+RETRY = {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}
+SAYS_WHEN: dict[int, dict[str, Any]] = {409: RETRY, 503: RETRY, 429: {**RETRY, "required": False}}
+"""The statuses that say when to come back. 429 is that of a server behind this one, which may not know."""
 REPLAYED = {"idempotent-replayed": {"description": "Answered before.", "schema": {"const": "true"}}}
 CLIENTS_ID = {
     "name": "X-Client-Request-Id",
@@ -145,8 +147,8 @@ def _answers(operation: Operation, ways: Ways) -> dict[int, Content]:
 
 def _answer(status: int, content: Content) -> dict[str, Any]:
     headers: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
-    if status in (HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE):
-        headers |= RETRY
+    if status in SAYS_WHEN:
+        headers["retry-after"] = SAYS_WHEN[status]
     return {"description": HTTPStatus(status).phrase, "headers": headers, "content": _content(content)}
 
 

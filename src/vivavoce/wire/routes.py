@@ -34,7 +34,7 @@ Content: TypeAlias = Mapping[str, Kinds]
 PAGE: Mapping[int, Kinds] = {500: (Envelope,), 503: (Envelope,)}
 FOUND: Mapping[int, Kinds] = {**PAGE, 404: (Envelope,)}
 LISTED: Mapping[int, Kinds] = {**PAGE, 400: (Envelope,)}
-POST: Mapping[int, Kinds] = {**PAGE, **dict.fromkeys((400, 404, 413, 504), (Envelope,))}
+POST: Mapping[int, Kinds] = {**PAGE, **dict.fromkeys((400, 404, 413, 429, 504), (Envelope,))}
 UPLOAD: Mapping[int, Kinds] = {
     **POST,
     400: (FailedTranscription, Envelope),
