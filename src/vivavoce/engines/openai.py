@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import httpx2
 import msgspec
@@ -50,6 +50,8 @@ class OpenAICompatible:
         api_key: str = ""
         connect_s: float = 5.0
         """Until it takes a connection."""
+        retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 1
+        """How often a request is sent again of which nothing was answered."""
         voices: list[str] = msgspec.field(default_factory=list[str])
         """The voices it has; none: whatever a client asks for is passed on."""
         dialect: Dialect = "openai"
@@ -64,7 +66,7 @@ class OpenAICompatible:
             ValueError: `base_url` is no address.
         """
         self._options = options
-        self._upstream = Upstream(options.base_url, options.api_key, options.connect_s)
+        self._upstream = Upstream(options.base_url, options.api_key, options.connect_s, options.retries)
 
     def card(self) -> Card:
         """Plays any role, in any language: which, the server behind it knows."""

@@ -12,26 +12,31 @@ import httpx2
 import msgspec
 
 from vivavoce.core.errors import EngineFailed, EngineTimeout, PublicError
-from vivavoce.engines.refusals import failure
+from vivavoce.engines.refusals import failure, wait_s
 
 T = TypeVar("T")
 
 ERROR_BYTES = 65_536
 """No error says more."""
-
-log = logging.getLogger("vivavoce.upstream")
-
 LISTED_S = 30.0
 """A list of models comes in this time."""
 REFUSED_S = 5.0
 """So long the words of a refusal are waited for."""
+AWAY = {502, 503, 504}
+"""The statuses of one that is not there just now."""
+PAUSE_S = 0.25
+"""Before a request is sent again."""
+UNANSWERED = (httpx2.ConnectError, httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
+"""It was not there, or closed the connection before it answered, as a kept one may be at any time."""
+
+log = logging.getLogger("vivavoce.upstream")
 
 
 class Upstream:
     """Requests to one server. Times are in seconds."""
 
-    def __init__(self, base_url: str, api_key: str, connect_s: float) -> None:
-        """Take its address.
+    def __init__(self, base_url: str, api_key: str, connect_s: float, retries: int) -> None:
+        """Take its address, and how often a request may be sent again.
 
         Raises:
             ValueError: `base_url` is no address.
@@ -39,6 +44,7 @@ class Upstream:
         if not re.match(r"https?://[^/\s]+", base_url):
             raise ValueError("base_url is no address; it looks like http://localhost:11434/v1")
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        self._retries = retries
         limits = httpx2.Timeout(None, connect=connect_s)
         self._client = httpx2.AsyncClient(
             base_url=base_url.rstrip("/"), headers=headers, timeout=limits, trust_env=False
@@ -55,7 +61,9 @@ class Upstream:
             PublicError: as `post`.
         """
         with mapped():
-            response = await self._client.get(path, timeout=LISTED_S)
+            async with asyncio.timeout(LISTED_S):
+                response = await self._sent(self._client.build_request("GET", path))
+                await response.aread()
             if not response.is_success:
                 raise _failure(response, response.content)
             return msgspec.json.decode(response.content, type=kind)
@@ -83,13 +91,33 @@ class Upstream:
             headers = {"content-type": "application/json"}
             request = self._client.build_request("POST", path, content=content, headers=headers)
         with mapped():
-            response = await self._client.send(request, stream=True)
+            response = await self._sent(request)
         try:
             if not response.is_success:
                 raise _failure(response, await self._beginning(response), int(body.get("max_tokens") or 0))
             yield response
         finally:
             await response.aclose()
+
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        """The beginning of what is answered. A request of which nothing was answered is sent again, after a pause.
+
+        That costs a generation at most; one that has begun to come, a refusal, and a server that says when to come back
+        are what they are.
+        """
+        left = self._retries
+        while True:
+            try:
+                response = await self._client.send(request, stream=True)
+            except UNANSWERED:
+                if not left:
+                    raise
+            else:
+                if not left or response.status_code not in AWAY or wait_s(response.headers) is not None:
+                    return response
+                await response.aclose()
+            left -= 1
+            await asyncio.sleep(PAUSE_S)
 
     async def _beginning(self, response: httpx2.Response) -> bytes:
         """As much of an answer as an error needs, or as comes of it."""
