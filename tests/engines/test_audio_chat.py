@@ -285,6 +285,15 @@ async def test_what_breaks_is_a_failure_never_an_answer(upstream: Upstream, make
         await responded(make())
 
 
+@pytest.mark.parametrize(
+    "body", [{"error": {"message": "x"}}, {"detail": "x"}, {"message": "x", "statusCode": "500"}, {"object": "error"}]
+)
+async def test_an_error_may_come_as_a_success(upstream: Upstream, make: Make, body: dict[str, Any]) -> None:
+    upstream.says = [json.dumps(body).encode()]
+    with pytest.raises(EngineFailed, match="failed"):
+        await responded(make(stream=False))
+
+
 async def test_a_call_need_not_be_spoken(upstream: Upstream, make: Make) -> None:
     call = {"index": 0, "id": "call_1", "function": {"name": "look", "arguments": "{}"}}
     upstream.says = [chunk(choices=[{"delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]), DONE]

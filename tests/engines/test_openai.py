@@ -282,6 +282,12 @@ BROKEN = {
         DONE,
     ],
     "an error in the stream": [FIRST, b'data: {"error": {"message": "what people said", "code": 500}}\n\n'],
+    "an error event": [FIRST, b'event: error\ndata: {"message": "what people said"}\n\n', DONE],
+    "an error event without a space": [FIRST, b'event:error\ndata: {"type": "x"}\n\n', DONE],
+    "an error of FastAPI's": [FIRST, b'data: {"detail": "what people said"}\n\n', DONE],
+    "an error without an envelope": [FIRST, b'data: {"message": "what people said", "statusCode": "500"}\n\n', DONE],
+    "an error by its kind": [FIRST, b'data: {"object": "error", "code": 500}\n\n', DONE],
+    "an error that is a text": [b'data: {"error": "what people said"}\n\n', DONE],
 }
 
 

@@ -1,6 +1,6 @@
 """The events of a streamed chat completion, as other servers send them."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 import msgspec
 
@@ -10,6 +10,7 @@ from vivavoce.engines.logprobs import Logprobs
 
 Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=128)]
 """Of a call among those of one answer; calls are kept in a list as long as the last of them says."""
+FAILED = "The model behind this server failed."
 REASONS: dict[str, Reason] = {"length": "length", "content_filter": "content_filter", "tool_calls": "tool_calls"}
 
 
@@ -91,9 +92,25 @@ class Chunk(msgspec.Struct):
 
     choices: list[Choice] = msgspec.field(default_factory=list[Choice])
     usage: Used | None = None
-    error: Any = None
     modality: str | None = None
     """`audio`: what stands in `content` is sound in base64, as vLLM-Omni sends it."""
+    object: str | None = None
+    error: Any = None
+    detail: Any = None
+    """An error, as FastAPI writes it."""
+    message: Any = None
+    """An error without an envelope, as the AI/ML API and older servers write it."""
+
+    def checked(self) -> Self:
+        """This, unless it says that something went wrong.
+
+        Raises:
+            EngineFailed: it does.
+        """
+        bare = not self.choices and self.message is not None
+        if bare or self.object == "error" or self.error is not None or self.detail is not None:
+            raise EngineFailed(FAILED)
+        return self
 
 
 END = Chunk()
@@ -107,10 +124,10 @@ def read_chunk(line: str) -> Chunk | None:
         EngineFailed: it says that something went wrong.
         msgspec.MsgspecError: it is not of this API.
     """
-    data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
-    if not data:
+    name, _, value = line.partition(":")
+    value = value.strip()
+    if name == "event" and value == "error":
+        raise EngineFailed(FAILED)
+    if name != "data" or not value:
         return None
-    chunk = END if data == "[DONE]" else msgspec.json.decode(data, type=Chunk)
-    if chunk.error is not None:
-        raise EngineFailed("The model behind this server failed.")
-    return chunk
+    return END if value == "[DONE]" else msgspec.json.decode(value, type=Chunk).checked()

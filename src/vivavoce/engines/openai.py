@@ -205,7 +205,7 @@ class OpenAICompatible:
                     return
 
     async def _whole(self, response: httpx2.Response) -> AsyncGenerator[Chunk, None]:
-        yield await self._read(response, Chunk)
+        yield (await self._read(response, Chunk)).checked()
 
     async def _read(self, response: httpx2.Response, kind: type[T]) -> T:
         """An answer that comes in one piece."""
