@@ -285,6 +285,25 @@ async def test_what_breaks_is_a_failure_never_an_answer(upstream: Upstream, make
         await responded(make())
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_refusal_is_the_answer_and_need_not_be_spoken(upstream: Upstream, make: Make, stream: bool) -> None:
+    said = {"role": "assistant", "content": None, "refusal": "I cannot say that."}
+    whole = [json.dumps({"choices": [{"message": said, "finish_reason": "stop"}]}).encode()]
+    upstream.says = [chunk(choices=[{"delta": said}]), chunk(finish="stop"), DONE] if stream else whole
+    events = await responded(make(stream=stream))
+    assert (text_of(events), sound_of(events)) == ("I cannot say that.", b"")
+    assert isinstance(events[-1], TurnDone)
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_what_a_limit_broke_off_need_not_be_heard(upstream: Upstream, make: Make, reason: str) -> None:
+    upstream.says = [chunk("Hel"), chunk(finish=reason), DONE]
+    *events, done = await responded(make())
+    assert text_of(events) == "Hel"
+    assert isinstance(done, TurnDone)
+    assert done.reason == reason
+
+
 @pytest.mark.parametrize(
     "body", [{"error": {"message": "x"}}, {"detail": "x"}, {"message": "x", "statusCode": "500"}, {"object": "error"}]
 )

@@ -256,6 +256,7 @@ SHAPES: dict[str, tuple[list[bytes], tuple[str, TurnDone]]] = {
     "pieces cut anywhere": ([bytes([byte]) for byte in b"".join([chunk("Hé", ""), chunk(finish="stop")])], ("Hé", TurnDone())),  # noqa: E501
     "what it thinks to itself": ([chunk("<thi"), chunk("nk>hm"), chunk("</think>"), chunk("\n\nHello.", "stop"), DONE], ("Hello.", TurnDone())),  # noqa: E501
     "less than a thought": ([chunk("<th"), chunk(finish="stop"), DONE], ("<th", TurnDone())),
+    "a refusal": ([chunk(choices=[{"delta": {"content": None, "refusal": text}}]) for text in ("I can", "not.")] + ANSWER[3:], ("I cannot.", TurnDone())),  # noqa: E501
     "fields nobody knows": ([chunk("Hello.", "stop", reasoning="x", timings={"a": 1}), DONE], ("Hello.", TurnDone())),
 }  # fmt: skip
 

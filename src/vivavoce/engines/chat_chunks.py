@@ -74,6 +74,8 @@ class Delta(msgspec.Struct):
     """What a chunk adds, or a whole answer."""
 
     content: str | None = None
+    refusal: str | None = None
+    """What it says instead of an answer."""
     tool_calls: list[CallDelta] | None = None
     audio: SoundDelta | None = None
 

@@ -117,7 +117,7 @@ class OpenAICompatible:
                     await send(event)
         for event in told.end():
             if isinstance(event, TurnDone):
-                if turn.voice is not None and text and not told.samples:
+                if turn.voice is not None and told.owes_sound:
                     raise EngineFailed("The model behind this server did not speak.")
                 await send(event if told.usage else replace(event, usage=chat_api.estimated(turn, text, told.samples)))
             else:

@@ -1,8 +1,9 @@
 """What another server's answer tells, as events of ours, whichever of the known dialects it is in.
 
-Words come in `delta.content` or in `delta.audio.transcript`; sound in `delta.audio.data`, or, as vLLM-Omni sends it, in
-`delta.content` of a chunk whose `modality` is `audio`; as bare samples, or as a WAV file a chunk. Source: the peers'
-own code, as summed up in the reference on peers, sections 1 and 6.
+Words come in `delta.content` or in `delta.audio.transcript`; in `delta.refusal` where it refuses, and then they are the
+answer. Sound comes in `delta.audio.data`, or, as vLLM-Omni sends it, in `delta.content` of a chunk whose `modality` is
+`audio`; as bare samples, or as a WAV file a chunk. Source: the peers' own code, as summed up in the reference on peers,
+sections 1 and 6.
 """
 
 import binascii
@@ -43,10 +44,16 @@ class Telling:
         """How much sound came."""
         self._text = 0
         self._called = False
+        self._refused = False
         self._reason: Reason | None = None
         self._origin: str | None = None
         self._sound = _Sound()
         self._aloud = Aloud()
+
+    @property
+    def owes_sound(self) -> bool:
+        """Whether it has words that nobody heard; a refusal, and what a limit broke off, need not be heard."""
+        return self._reason == "stop" and bool(self._text) and not (self.samples or self._refused)
 
     def read(self, chunk: Chunk) -> Iterator[TextDelta | AudioDelta | ToolCallDelta]:
         """The events of a chunk.
@@ -97,6 +104,8 @@ class Telling:
         if said is not None and said.id:
             self._origin = said.id
         text = (said.transcript if said is not None else None) or ("" if sounds else delta.content)
+        if not text and delta.refusal:
+            text, self._refused = delta.refusal, True
         for piece, logprobs in self._spelling.pieces(text or "", told):
             aloud = self._aloud.feed(piece)
             yield from self._said(aloud, logprobs if aloud == piece else ())
