@@ -16,6 +16,7 @@ import pytest
 from tests.engines.conftest import Make
 from tests.support.upstream import ANSWER, DONE, FIRST, Upstream, chunk
 from tests.support.waiting import until
+from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.context import too_long, too_long_somehow
 from vivavoce.core.engines import Utterance
@@ -502,6 +503,22 @@ async def test_a_voice_elsewhere_that_refuses_or_hangs_is_told_as_such(upstream:
     with pytest.raises(EngineTimeout):
         await sounds(Timed(make(), None, 0.05))
     await asyncio.wait_for(upstream.left.wait(), 5)
+
+
+@pytest.mark.parametrize("case", ["json", "a page", "wav", "flac", "nothing", "half a sample"])
+async def test_what_is_no_such_sound_is_never_played(upstream: Upstream, make: Make, case: str) -> None:
+    wave = write_wav(Pcm(bytes(4800), 24_000))
+    kinds = {"json": "application/json", "a page": "text/html; charset=utf-8"}
+    upstream.kind = kinds.get(case, "audio/pcm")
+    says = {"json": [b'{"error": "x"}'], "a page": [b"<html>"], "wav": [wave], "flac": [b"fLaC" + bytes(100)]}
+    upstream.says = says.get(case, [b"\1"] if case == "half a sample" else [])
+    with pytest.raises(EngineFailed, match="cannot be read" if case in says else "did not speak"):
+        await sounds(make())
+
+
+async def test_nothing_need_be_heard_of_what_nobody_says(upstream: Upstream, make: Make) -> None:
+    upstream.says = []
+    assert [pcm async for pcm in make().synthesize(Utterance("\u2026", "alloy"))] == []
 
 
 TOOL = Tool("get_weather", "The weather.", '{"type":"object"}', strict=True)

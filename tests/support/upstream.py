@@ -28,6 +28,8 @@ class Upstream:
     def __init__(self) -> None:
         self.status = 200
         self.headers: dict[str, str] = {}
+        self.kind = ""
+        """The content type; empty: what the path is for."""
         self.says: list[bytes] = ANSWER
         self.hangs_before: int | None = None
         """The index of the piece that never comes; -1: not even the headers do."""
@@ -63,7 +65,9 @@ class Upstream:
             if tokens >= self.context:
                 await self._refuse(send, too_long(self.context, tokens))
                 return
-        await self._start(send, "audio/pcm" if scope["path"] == "/v1/audio/speech" else "text/event-stream")
+        await self._start(
+            send, self.kind or ("audio/pcm" if scope["path"] == "/v1/audio/speech" else "text/event-stream")
+        )
         for index, piece in enumerate(self.says):
             if index == self.hangs_before:
                 await self._hang(receive)

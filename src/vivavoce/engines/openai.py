@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 import httpx2
 import msgspec
 
+from vivavoce.audio.sniff import sniff
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm, join
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
@@ -17,10 +18,13 @@ from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelt
 from vivavoce.engines import chat_api, transcription_api
 from vivavoce.engines.chat_api import Dialect
 from vivavoce.engines.chat_chunks import END, Chunk, read_chunk
-from vivavoce.engines.telling import Telling, tokens
+from vivavoce.engines.telling import Telling, tokens, unreadable
 from vivavoce.engines.upstream import Upstream, mapped, next_of
 
 T = TypeVar("T")
+FILES = ("wav", "flac", "ogg", "mp4", "webm")
+"""What is not samples alone; MP3 can only be told from them when there is more of it."""
+SILENT = "The model behind this server did not speak."
 
 
 class Named(msgspec.Struct):
@@ -118,7 +122,7 @@ class OpenAICompatible:
         for event in told.end():
             if isinstance(event, TurnDone):
                 if turn.voice is not None and told.owes_sound:
-                    raise EngineFailed("The model behind this server did not speak.")
+                    raise EngineFailed(SILENT)
                 await send(event if told.usage else replace(event, usage=chat_api.estimated(turn, text, told.samples)))
             else:
                 await send(event)
@@ -161,7 +165,8 @@ class OpenAICompatible:
     async def synthesize(self, say: Utterance) -> Stream[Pcm]:
         """Yield the sound of one piece as it comes, from `POST {base_url}/audio/speech`.
 
-        That API's `pcm` is 24 kHz mono, 16 bit. Raises as `generate`.
+        That API's `pcm` is 24 kHz mono, 16 bit. Raises as `generate`, and:
+            EngineFailed: what came is no such sound, or nothing came where there was something to say.
         """
         body: dict[str, Any] = {
             "model": await self._model(),
@@ -173,16 +178,23 @@ class OpenAICompatible:
             body["speed"] = say.speed
         if say.style:
             body["instructions"] = say.style
-        rest = b""
+        rest, came = b"", False
         async with (
             self._upstream.post("/audio/speech", body) as response,
             aclosing(response.aiter_bytes()) as pieces,
         ):
+            written = response.headers.get("content-type", "").startswith(("text/", "application/json"))
             while (piece := await next_of(pieces)) is not None:
                 data = rest + piece
+                if written or (not came and sniff(data) in FILES):
+                    raise unreadable()
                 whole = len(data) - len(data) % SAMPLE_BYTES
                 rest = data[whole:]
-                yield Pcm(data[:whole], SPOKEN_RATE)
+                if whole:
+                    came = True
+                    yield Pcm(data[:whole], SPOKEN_RATE)
+        if not came and any(map(str.isalnum, say.text)):
+            raise EngineFailed(SILENT)
 
     async def _model(self) -> str:
         if self._options.model:

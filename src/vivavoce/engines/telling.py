@@ -129,11 +129,11 @@ class _Sound:
         try:
             found = b64decode(data, validate=True)
         except (binascii.Error, ValueError):
-            raise _unreadable() from None
+            raise unreadable() from None
         if found.startswith(b"RIFF"):
             pcm = read_wav(found)
             if pcm is None:
-                raise _unreadable()
+                raise unreadable()
             return self._at_spoken_rate(pcm)
         found = self._rest + found
         whole = len(found) - len(found) % SAMPLE_BYTES
@@ -152,5 +152,6 @@ class _Sound:
         return Pcm(self._resampler.feed(pcm.data), SPOKEN_RATE) if self._resampler else pcm
 
 
-def _unreadable() -> EngineFailed:
+def unreadable() -> EngineFailed:
+    """The error for sound that is none, or of another kind than was asked for."""
     return EngineFailed("The model behind this server sent sound that cannot be read.")
