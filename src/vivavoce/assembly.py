@@ -244,9 +244,11 @@ async def warm(engine: Engine) -> None:
         with suppress(BadRequest):  # of a turn without sound: it is there, and that is the question
             await itself.respond(turn, _unheard)
     if "speak" in plays:
-        async with aclosing(itself.synthesize(Utterance("Hi.", next(iter(engine.card.voices), "")))) as sounds:
-            async for _ in sounds:
-                pass
+        say = Utterance("Hi.", next(iter(engine.card.voices), ""))
+        with suppress(*() if say.voice else (BadRequest,)):  # of no voice: it is there, and that is the question
+            async with aclosing(itself.synthesize(say)) as sounds:
+                async for _ in sounds:
+                    pass
 
 
 async def _unheard(event: TurnEvent) -> None:

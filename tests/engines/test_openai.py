@@ -16,6 +16,7 @@ import pytest
 from tests.engines.conftest import Make
 from tests.support.upstream import ANSWER, DONE, FIRST, Upstream, chunk
 from tests.support.waiting import until
+from vivavoce.assembly import Engine, warm
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.context import too_long, too_long_somehow
@@ -519,6 +520,14 @@ async def test_what_is_no_such_sound_is_never_played(upstream: Upstream, make: M
 async def test_nothing_need_be_heard_of_what_nobody_says(upstream: Upstream, make: Make) -> None:
     upstream.says = []
     assert [pcm async for pcm in make().synthesize(Utterance("\u2026", "alloy"))] == []
+
+
+async def test_it_is_there_though_nobody_knows_its_voices(upstream: Upstream, make: Make) -> None:
+    upstream.status = 400
+    await warm(Engine("voice", "openai", make(), None, frozenset({"speak"})))
+    assert upstream.asked[0]["voice"] == ""
+    with pytest.raises(BadRequest):
+        await warm(Engine("voice", "openai", make(voices=["alloy"]), None, frozenset({"speak"})))
 
 
 TOOL = Tool("get_weather", "The weather.", '{"type":"object"}', strict=True)
