@@ -15,8 +15,9 @@ from tests.support.upstream import DONE, Upstream, chunk
 from tests.support.waiting import until
 from vivavoce.audio.wav import read_wav, write_wav
 from vivavoce.core.audio import Pcm
+from vivavoce.core.context import too_long
 from vivavoce.core.engines import Hearing, Transcript, Word
-from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout
+from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, NotFound, PublicError, RateLimited
 from vivavoce.core.turn import (
     AudioDelta,
     Message,
@@ -235,6 +236,37 @@ async def test_an_earlier_answer_goes_by_its_id_there(upstream: Upstream, make: 
         {"role": "tool", "tool_call_id": "call_1", "content": "seen"},
         {"role": "user", "content": "and now?"},
     ]
+
+
+GONE = "Assistant audio audio_theirs not found."
+FORGOTTEN: list[PublicError] = [
+    BadRequest(GONE, param="content.messages[1].audio.id", code="audio_not_found"),
+    BadRequest(GONE, param="content.messages[1].audio.id", code="400"),
+    BadRequest("messages[1].content is required"),
+    NotFound(GONE, code="audio_not_found"),
+]
+
+
+@pytest.mark.parametrize("forgotten", FORGOTTEN, ids=["as OpenAI", "through a proxy", "by one that keeps none", "404"])
+async def test_an_answer_that_is_gone_there_goes_by_what_was_said(
+    upstream: Upstream, make: Make, forgotten: PublicError
+) -> None:
+    upstream.says, upstream.forgotten = DIALECTS["openai"], forgotten
+    events = await responded(make(), EARLIER)
+    assert (text_of(events), sound_of(events)) == ("Hello.", WAVE.data)
+    by_id, by_words = [asked["messages"][1] for asked in upstream.asked]
+    assert by_id == {"role": "assistant", "audio": {"id": "audio_theirs"}}
+    assert by_words == {"role": "assistant", "content": "Hi there."}
+
+
+@pytest.mark.parametrize("error", [too_long(1000, 1200), RateLimited(), EngineTimeout(), NotFound("No such model.")])
+async def test_what_has_another_reason_is_not_asked_again_in_other_words(
+    upstream: Upstream, make: Make, error: PublicError
+) -> None:
+    upstream.forgotten = error
+    with pytest.raises(PublicError):
+        await responded(make(retries=0), EARLIER)
+    assert len(upstream.asked) == 1
 
 
 @pytest.mark.parametrize("dialect", ["vllm-omni", "sglang-omni", "dashscope"])

@@ -13,9 +13,11 @@ import pytest
 from openai import InternalServerError
 
 from tests.support.serving import MODEL, Served, Serving
+from tests.support.upstream import DONE, Upstream, chunk
 from vivavoce import main
 from vivavoce.audio.wav import read_wav, write_wav
 from vivavoce.config import Config, load
+from vivavoce.core.errors import BadRequest
 from vivavoce.testing.scripted import tone
 
 FIRST = """
@@ -126,6 +128,33 @@ async def test_usage_and_the_id_of_an_answer_are_the_first_servers(chain: Chain)
         {"role": "user", "content": "And now?"},
     ]
     assert (await spoken(second, stream=True, messages=again))[0] == "Hello there. It is a fine day."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("gone", [False, True], ids=["it still has", "it has forgotten"])
+async def test_an_earlier_answer_goes_by_the_id_of_the_server_that_gave_it(
+    chain: Chain, upstream: Upstream, stream: bool, gone: bool
+) -> None:
+    sound = {"id": "audio_theirs", "transcript": "Hello.", "data": b64encode(bytes(4800)).decode()}
+    upstream.says = [chunk(choices=[{"index": 0, "delta": {"audio": sound}}]), chunk(finish="stop"), DONE]
+    engine = f'[engines.up]\nuse = "openai"\noptions = {{ base_url = "{upstream.url}", model = "theirs" }}\n'
+    served = await chain.serve("one", f'{engine}[models."gpt-4o-mini-audio-preview"]\nrespond = "up"\n')
+    first = await served.openai.chat.completions.create(**served.say())
+    assert first.choices[0].message.audio is not None
+    ours = first.choices[0].message.audio.id
+    assert ours != "audio_theirs"
+    upstream.asked.clear()
+    if gone:
+        upstream.forgotten = BadRequest("Assistant audio audio_theirs not found.", code="audio_not_found")
+    again = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "audio": {"id": ours}},
+        {"role": "user", "content": "And now?"},
+    ]
+    assert (await spoken(served, stream=stream, messages=again))[0] == "Hello."
+    by_id = {"role": "assistant", "audio": {"id": "audio_theirs"}}
+    by_words = {"role": "assistant", "content": "Hello."}
+    assert [asked["messages"][1] for asked in upstream.asked] == ([by_id, by_words] if gone else [by_id])
 
 
 async def test_each_role_alone_is_the_first_servers(chain: Chain) -> None:

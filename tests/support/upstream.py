@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import signal
+import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.core.context import too_long
 from vivavoce.core.errors import PublicError
+from vivavoce.server.listening import Server
 from vivavoce.wire.errors import body as envelope
 
 
@@ -36,6 +41,8 @@ class Upstream:
         self.models: bytes = b'{"object": "list", "data": [{"id": "first"}, {"id": "second"}]}'
         self.context: int | None = None
         """Most tokens it reads, of four characters each and four a message; None: any."""
+        self.forgotten: PublicError | None = None
+        """What a request is refused with that names an earlier spoken answer; None: it is known."""
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.asked_for_models = 0
@@ -59,6 +66,9 @@ class Upstream:
         self.asked.append(json.loads(body) if kind == b"application/json" else {"form": body, "path": scope["path"]})
         if self.hangs_before == -1:
             await self._hang(receive)
+            return
+        if self.forgotten and any("audio" in message for message in self.asked[-1]["messages"]):
+            await self._refuse(send, self.forgotten)
             return
         if self.context is not None:
             tokens = sum(len(message["content"]) // 4 + 4 for message in self.asked[-1]["messages"])
@@ -90,3 +100,15 @@ class Upstream:
         while (await receive())["type"] != "http.disconnect":
             pass
         self.left.set()
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    app = Upstream()
+    server = Server(app, lambda: None, drain_s=0.1)
+    listener = socket.create_server(("127.0.0.1", 0))
+    app.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    task = asyncio.create_task(server.serve([listener]))
+    yield app
+    server.handle_exit(signal.SIGTERM, None)
+    await task

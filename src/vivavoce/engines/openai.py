@@ -12,6 +12,7 @@ import msgspec
 from vivavoce.audio.sniff import sniff
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm, join
+from vivavoce.core.context import CODE
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone
@@ -99,7 +100,8 @@ class OpenAICompatible:
             try:
                 await self._respond(turn, send, by_id=True)
             except BadRequest as refused:
-                if refused.code != "audio_not_found":
+                # servers between it and us have codes of their own, and those that keep no answers any words
+                if refused.code == CODE:
                     raise
             else:
                 return

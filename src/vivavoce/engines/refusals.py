@@ -17,6 +17,8 @@ MESSAGES = re.compile(r"(?:resulted in|has|passed|input \(|request \(|requested(
 """As OpenAI, vLLM, SGLang and llama.cpp's server write it."""
 OF_LLAMA_CPP = "exceed_context_size_error"
 REFUSED = {400, 413, 422}
+GONE = "audio_not_found"
+"""What OpenAI says of an earlier answer that it no longer has."""
 LATE = {408, 504}
 NO_QUOTA = "insufficient_quota"
 """OpenAI's word, as type and code, for an account that has no more to spend."""
@@ -47,7 +49,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, completion: in
 
     `completion`: how many tokens it asked for; 0: it did not say.
     """
-    if status in REFUSED:
+    if status in REFUSED or (status == 404 and _said(body).code == GONE):
         return _refusal(_said(body), completion)
     if status == 429:
         return _limited(_said(body), wait_s(headers))
