@@ -11,6 +11,7 @@ from tests.e2e.conftest import Serve
 from tests.e2e.sound import FIXTURES
 from vivavoce import config
 from vivavoce.engines import registry
+from vivavoce.engines.openai import OpenAICompatible
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -41,13 +42,17 @@ def test_the_programs_of_the_readme_run_one_after_another(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_configuration_shown_is_one(page: Path, tmp_path: Path) -> None:
+def test_every_configuration_shown_is_one(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for block in blocks(page, "toml"):
         if block.startswith("# pyproject.toml\n"):
             continue
         file = tmp_path / "vivavoce.toml"
         file.write_text(block)
-        config.load(file)
+        for name in re.findall(r'"\$(\w+)"', block):
+            monkeypatch.setenv(name, "a key")
+        for engine in config.load(file).engines.values():
+            if engine.use == "openai":
+                msgspec.convert(engine.options, OpenAICompatible.Options)
 
 
 def test_every_setting_and_every_engine_is_in_the_configuration_page() -> None:
