@@ -1,16 +1,15 @@
 """The chat API of another server: what a turn asks of it, in the dialect it speaks of sound."""
 
 import json
-from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from vivavoce.audio.wav import write_wav
-from vivavoce.core.audio import FRAME_SAMPLES, Pcm
-from vivavoce.core.turn import Message, Sampling, Speech, Text, Tool, Turn, Usage
+from vivavoce.core.audio import FRAME_SAMPLES
+from vivavoce.core.turn import Message, Sampling, Speech, Tool, Turn, Usage
 from vivavoce.core.usage import audio_tokens_in, fixed_tokens_in, texts_in
+from vivavoce.engines.contents import contents
 from vivavoce.engines.logprobs import candidates
-from vivavoce.engines.prompts import biases, chat_messages, words
+from vivavoce.engines.prompts import biases, chat_messages
 from vivavoce.engines.telling import tokens
 
 Dialect: TypeAlias = Literal["openai", "vllm-omni", "sglang-omni", "dashscope"]
@@ -54,7 +53,7 @@ def _said(message: Message, dialect: Dialect, *, by_id: bool) -> Iterator[dict[s
     if origin:
         yield {"role": "assistant", "audio": {"id": origin}}
     elif sounds and message.role == "user":
-        yield {"role": "user", "content": [_part(part, dialect) for part in message.parts if _has_content(part)]}
+        yield {"role": "user", "content": contents(message, "data:;base64," if dialect == "dashscope" else "")}
     else:
         yield from chat_messages(Turn((message,)), "")
 
@@ -62,21 +61,6 @@ def _said(message: Message, dialect: Dialect, *, by_id: bool) -> Iterator[dict[s
 def _origin(message: Message) -> str | None:
     found = [part.origin for part in message.parts if isinstance(part, Speech)]
     return found[0] if message.role == "assistant" and len(found) == len(message.parts) == 1 else None
-
-
-def _has_content(part: object) -> bool:
-    return isinstance(part, Text) or (isinstance(part, Speech) and (part.pcm is not None or bool(part.transcript)))
-
-
-def _part(part: Any, dialect: Dialect) -> dict[str, Any]:
-    if isinstance(part, Speech) and part.pcm is not None:
-        return {"type": "input_audio", "input_audio": {"data": _data(part.pcm, dialect), "format": "wav"}}
-    return {"type": "text", "text": words(part)}
-
-
-def _data(pcm: Pcm, dialect: Dialect) -> str:
-    data = b64encode(write_wav(pcm)).decode()
-    return f"data:;base64,{data}" if dialect == "dashscope" else data
 
 
 def _tools(turn: Turn) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import msgspec
 
 from vivavoce.core.context import too_long
 from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, PublicError
-from vivavoce.core.turn import Message, Part, Sampling, Speech, Text, ToolCall, ToolResult, Turn
+from vivavoce.core.turn import Message, Sampling, ToolCall, ToolResult, Turn
+from vivavoce.engines.contents import words
 from vivavoce.engines.logprobs import candidates
 from vivavoce.engines.schemas import parsed
 
@@ -142,13 +143,6 @@ def _shape(turn: Turn) -> dict[str, Any]:
 def _bad_schema(name: str) -> BadRequest:
     message = f"Invalid schema for response_format '{name}': it is not JSON Schema that this model can follow."
     return BadRequest(message, param="response_format", code="invalid_json_schema")
-
-
-def words(part: Part) -> str:
-    """What was written or said, if anything was."""
-    if isinstance(part, Text):
-        return part.text
-    return (part.transcript or "") if isinstance(part, Speech) else ""
 
 
 def _said(message: Message) -> Iterator[dict[str, Any]]:

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from vivavoce.core.turn import Message, Speech, Text, ToolResult, Turn
 from vivavoce.engines.choosing import Choice, choose, closest
+from vivavoce.engines.contents import words
 from vivavoce.engines.grounding import Grounding
-from vivavoce.engines.prompts import NO_OBJECT, bad_parameters, words
+from vivavoce.engines.prompts import NO_OBJECT, bad_parameters
 from vivavoce.engines.schemas import OPEN, Shape, closed, listed, parsed, properties
 
 MARK = "§"
