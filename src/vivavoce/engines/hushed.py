@@ -1,18 +1,23 @@
-"""For a library that prints what it is asked to say: nobody reads it."""
+"""For a library that prints what it is asked to say, and for one that says why it failed only there."""
 
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
-def hushed() -> Generator[None]:
-    """Throw away what the process writes to standard error, native code too. Two at a time are one too many."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def hushed(into: Path | None = None) -> Generator[None]:
+    """Have what the process writes to standard error, native code too, go into a file; None: nowhere.
+
+    Two at a time are one too many.
+    """
+    kept = os.dup(2)
+    elsewhere = os.open(into or os.devnull, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.dup2(elsewhere, 2)
     try:
         yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        os.close(nowhere)
+        os.close(elsewhere)

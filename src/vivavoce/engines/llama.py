@@ -41,9 +41,11 @@ class Llama:
         model: str
         """Path of the GGUF file."""
         context: int = 8192
-        """Tokens of all the answers in work together, prompts included."""
+        """Tokens of all the answers in work together, prompts included; 0: as many as the file says the model was
+        trained with. One answer never has more than that."""
         parallel: int = 4
         gpu_layers: int = 0
+        """-1: as many as fit; 999: all."""
         threads: int = 0
         """0: half of the cores this process may use."""
         instruction: str = INSTRUCTION
@@ -68,7 +70,7 @@ class Llama:
         known = self._llama.properties()
         self._context = int(known["default_generation_settings"]["n_ctx"])
         self._knows_tools = bool(known.get("chat_template_caps", {}).get("supports_tool_calls"))
-        self._room = Room(self._context)
+        self._room = Room(max(self._context, options.context))
         self._mark = self.count([toolcalls.MARK])[0]
 
     def card(self) -> Card:

@@ -3,11 +3,14 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -16,11 +19,22 @@ from typing import Any
 
 import xllamacpp
 
+from vivavoce.engines.hushed import hushed
+
 NATIVE: Any = xllamacpp  # compiled, without types
 BATCH = 32
 """Prompt tokens read at a time: a call can be stopped only between batches."""
 TICK_S = 0.05
 """How often a request that tells nothing says so."""
+MAGIC = b"GGUF"
+"""Begins every GGUF file."""
+ERRORS = 1
+"""How much llama.cpp writes: only what went wrong."""
+FIRST_ERROR = re.compile(r" E +(?:\S+ +)?\w+: +(?:error loading model: )?(.+)")
+"""The first says what was wrong, the others whom it has failed."""
+LAST_WORDS = "exiting due to"
+LOG_S = 2.0
+"""llama.cpp writes in a thread of its own; longest wait for its last words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +44,10 @@ class Loading:
     model: str
     """Path of the GGUF file."""
     context: int
-    """Tokens."""
+    """Tokens of all requests together; 0: as many as the model was trained with."""
     parallel: int
     gpu_layers: int
+    """-1: as many as fit; more than it has: all."""
     threads: int
     """0: half of the cores this process may use."""
     template: str = ""
@@ -48,8 +63,7 @@ class LlamaCpp:
         Raises:
             ValueError: there is no such file, or llama.cpp cannot load it.
         """
-        if not Path(loading.model).is_file():
-            raise ValueError(f"there is no model file {loading.model}")
+        _look_at(loading.model)
         if loading.template and not Path(loading.template).is_file():
             raise ValueError(f"there is no chat template {loading.template}")
         self._private = Path(tempfile.mkdtemp(prefix="viva-"))
@@ -57,8 +71,9 @@ class LlamaCpp:
         try:
             self._server: Any = NATIVE.Server(_parameters(loading, self._private / "llama.sock"))
         except RuntimeError as error:
+            why = _reason(loading, self._private)
             self._tidy()
-            raise ValueError(f"llama.cpp cannot load {loading.model}") from error
+            raise ValueError(f"llama.cpp cannot load {loading.model}{why}") from error
 
     def close(self) -> None:
         """Free the model, once the requests in work have ended."""
@@ -104,6 +119,16 @@ class LlamaCpp:
             call.join()
 
 
+def _look_at(path: str) -> None:
+    try:
+        with Path(path).open("rb") as file:
+            magic = file.read(len(MAGIC))
+    except OSError:
+        raise ValueError(f"there is no model file {path}") from None
+    if magic != MAGIC:
+        raise ValueError(f"{path} is not a GGUF file")
+
+
 def _parameters(loading: Loading, listener: Path) -> Any:
     ask = NATIVE.CommonParams()
     ask.model.path = loading.model
@@ -118,10 +143,27 @@ def _parameters(loading: Loading, listener: Path) -> Any:
     ask.cache_prompt, ask.cache_ram_mib, ask.cache_idle_slots = True, 0, False
     if loading.template:
         ask.use_jinja, ask.chat_template = True, Path(loading.template).read_text()
+    ask.prefill_assistant = False  # what was said last is over, whoever said it
     ask.verbosity = -1
     ask.ui, ask.endpoint_slots, ask.n_threads_http = False, False, loading.parallel
     ask.hostnames = [str(listener)]
     return ask
+
+
+def _reason(loading: Loading, folder: Path) -> str:
+    """Why it cannot be loaded: llama.cpp tells only standard error, so it is tried again, aloud."""
+    log = folder / "log.txt"
+    aloud = _parameters(loading, folder / "again.sock")
+    aloud.verbosity = ERRORS
+    ends = time.monotonic() + LOG_S
+    with hushed(log):
+        with suppress(RuntimeError):
+            NATIVE.Server(aloud)
+            return ""
+        while LAST_WORDS not in (said := log.read_text(errors="replace")) and time.monotonic() < ends:
+            time.sleep(TICK_S)
+    first = FIRST_ERROR.search(said)
+    return f": {first[1].strip()}" if first else ""
 
 
 def _complete(
