@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.ggufs import CHATML, KNOWING, Tiny, said
+from tests.support.ggufs import BROODING, CHATML, KNOWING, Tiny, said
 from vivavoce.core.turn import (
     Message,
+    Sampling,
+    Schema,
     Text,
+    TextDelta,
     Tool,
     ToolCall,
     ToolCallDelta,
+    ToolChoice,
     ToolResult,
     Turn,
     TurnDone,
@@ -25,6 +29,8 @@ CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required"
 WEATHER = Tool("get_weather", "Tell the weather.", json.dumps(CITY))
 PLAIN = [["\n", "Hello", ", you."], ["\n\n", "Hello", ", you."]]
 CALL = ["<tool_call>", '\n{"name":', ' "get_weather"', ', "arguments": {"city":', ' "Rome"}}', "\n</tool_call>"]
+THOUGHT = ["<think>", "they want", " a greeting", "</think>"]
+ANSWER = ["Hello there.", " Bye.", " Really."]
 
 Make = Callable[..., Llama]
 
@@ -84,6 +90,13 @@ def test_a_call_in_the_models_own_format_is_read(make: Make) -> None:
     assert done.usage.text_in > whole(brain, turn("Is it nice in Rome?"))[1].usage.text_in + 100  # it was told of it
 
 
+def test_a_call_after_a_thought_is_read(make: Make) -> None:
+    brain = make(Tiny([["\n", *THOUGHT, *CALL]], KNOWING), reasoning=True, max_answer=2)
+    events, done = whole(brain, turn("Is it nice in Rome?", tools=(WEATHER,)))
+    assert [event.name for event in events if isinstance(event, ToolCallDelta) and event.id] == ["get_weather"]
+    assert (said(events), done.reason) == ("", "tool_calls")
+
+
 def test_what_a_function_answered_reaches_a_model_that_knows_tools(make: Make) -> None:
     brain = make(Tiny(PLAIN, KNOWING))
     call = Message("assistant", (ToolCall("c1", "get_weather", '{"city": "Rome"}'),))
@@ -98,6 +111,16 @@ def test_what_a_function_answered_reaches_a_model_that_knows_tools(make: Make) -
 def test_after_its_own_words_it_answers_anew(make: Make, template: str) -> None:
     brain = make(Tiny(PLAIN, template))
     assert said(whole(brain, Turn((*turn().messages, Message("assistant", (Text("Well"),)))))[0]) == "Hello, you."
+
+
+@pytest.mark.parametrize("template", [CHATML, KNOWING, BROODING])
+def test_a_call_that_must_be_made_is_made_whatever_the_template(make: Make, template: str) -> None:
+    brain = make(Tiny([["\n", *THOUGHT, *ANSWER]], template))
+    shape = {"type": "object", "properties": {"city": {"enum": ["Rome", "Paris"]}}, "required": ["city"]}
+    tool = Tool("get_weather", "", json.dumps(shape), strict=True)
+    events, done = whole(brain, turn("Rome", tools=(tool,), tool_choice=ToolChoice("required")))
+    assert json.loads("".join(event.arguments for event in events))["city"] in {"Rome", "Paris"}
+    assert done.reason == "tool_calls"
 
 
 @pytest.mark.parametrize(
@@ -153,3 +176,53 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line(
         Llama(Llama.Options(model=str(path)))
     assert "\n" not in str(refused.value)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("template", [CHATML, KNOWING, BROODING])
+def test_a_thought_is_counted_and_not_said(make: Make, template: str) -> None:
+    opened = THOUGHT[1:] if template is BROODING else THOUGHT
+    brain = make(Tiny([["\n", *opened, *ANSWER]], template), reasoning=True)
+    events, done = whole(brain, turn())
+    assert (said(events), done.reason) == ("".join(ANSWER), "stop")
+    assert done.usage.text_out == len(opened) + len(ANSWER) + 1
+    assert sum(event.tokens for event in events) == len(opened) + len(ANSWER)
+
+
+def test_a_template_is_told_whether_to_have_the_model_think(make: Make) -> None:
+    model = Tiny([["\n", *THOUGHT, "Slowly."], ["\n\n", "At once."]], KNOWING)
+    assert said(whole(make(model), turn())[0]) == "At once."
+    assert said(whole(make(model, reasoning=True), turn())[0]) == "Slowly."
+
+
+@pytest.mark.parametrize("template", [CHATML, KNOWING, BROODING])
+def test_a_thought_takes_nothing_from_the_answer(make: Make, template: str) -> None:
+    opened = [] if template is BROODING else ["<think>"]
+    opened += [f" {number} sheep." for number in range(20)] + ["</think>"]
+    brain = make(Tiny([["\n", *opened, *ANSWER]], template), reasoning=True, max_answer=6)
+    events, done = whole(brain, turn())
+    assert (said(events), done.reason) == ("".join(ANSWER), "stop")
+
+
+@pytest.mark.parametrize("template", [CHATML, KNOWING])
+def test_a_thought_without_end_says_nothing(make: Make, template: str) -> None:
+    brain = make(Tiny([["\n", *THOUGHT[:-1]]], template), reasoning=True)
+    events, done = whole(brain, turn(sampling=Sampling(logprobs=True)))
+    assert (events, done.usage.text_out) == ([], 4)
+
+
+@pytest.mark.parametrize("template", [CHATML, KNOWING])
+def test_tokens_are_told_of_the_answer_alone(make: Make, template: str) -> None:
+    brain = make(Tiny([["\n", *THOUGHT, *ANSWER]], template), reasoning=True)
+    events, _ = whole(brain, turn(sampling=Sampling(logprobs=True, top_logprobs=2)))
+    tokens = [token for event in events if isinstance(event, TextDelta) for token in event.logprobs]
+    assert [token.token for token in tokens] == ANSWER
+    assert all(len(token.top) == 2 for token in tokens)
+
+
+@pytest.mark.parametrize("template", [CHATML, KNOWING, BROODING])
+@pytest.mark.parametrize("reasoning", [False, True])
+def test_an_answer_in_json_is_json_whether_it_thinks_or_not(make: Make, template: str, *, reasoning: bool) -> None:
+    opened = THOUGHT[1:] if template is BROODING else THOUGHT
+    brain = make(Tiny([["\n", *opened, *ANSWER]], template), reasoning=reasoning)
+    events, done = whole(brain, turn(schema=Schema("it", json.dumps({"const": "yes"}))))
+    assert (json.loads(said(events)), done.reason) == ("yes", "stop")

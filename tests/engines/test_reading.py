@@ -97,6 +97,17 @@ def test_without_a_limit_the_model_ends_it() -> None:
     assert answer(*["Yes.", " "] * 50, soft=0)[0] == " ".join(["Yes."] * 50)
 
 
+def test_a_thought_takes_nothing_from_the_answer() -> None:
+    thought = ["<think>", *["hm"] * 20, "</think>"]
+    said, done, used = answer(*thought, "One", ".", " Two", " three", ".", " Four", *[" more"] * 20, soft=4)
+    assert (said, used) == ("One. Two three.", len(thought) + 6)
+    assert done == TurnDone("stop", Usage(text_in=5, text_out=used, cached=2))
+
+
+def test_what_only_looks_like_a_thought_is_said_to_its_end() -> None:
+    assert answer("<", "thi", soft=0)[0] == "<thi"
+
+
 def taken(token: str) -> dict[str, Any]:
     """A chunk of one token, with its logarithm and one other that might have stood there."""
     entry = {"id": 1, "token": token, "bytes": list(token.encode()), "logprob": -0.5}
@@ -165,6 +176,12 @@ def test_the_mark_is_not_told(words: tuple[str, ...]) -> None:
     assert (head.index, head.name, head.arguments) == (2, "f", "")
     assert "".join(piece.arguments for piece in rest) == "{}"
     assert isinstance(done, TurnDone)
+
+
+def test_what_llama_cpp_takes_for_a_thought_is_read_where_the_model_was_held_to_arguments() -> None:
+    events = [chunk(reasoning_content="§!{"), chunk(reasoning_content="}"), chunk("stop"), USAGE]
+    made = [event for event in read_arguments(TURN, events, first_delta(0, "f"), "§!") if event]
+    assert "".join(event.arguments for event in made if isinstance(event, ToolCallDelta)) == "{}"
 
 
 @pytest.mark.parametrize("words", [("Hello",), ("§", "?"), (), ("§",)])

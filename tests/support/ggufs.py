@@ -43,6 +43,8 @@ KNOWING = """{% if tools %}<|im_start|>system
 
 {% endif %}{% endif %}"""
 """Knows tools, and how to think first."""
+BROODING = KNOWING.partition("{% if enable_thinking")[0] + "<think>\n{% endif %}"
+"""Has the model think whatever it is asked."""
 
 CERTAIN = 4.0
 """How far the weights prefer what is to be said to what is random."""

@@ -14,7 +14,15 @@ from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines import toolcalls
 from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
-from vivavoce.engines.prompts import Refusal, bad_parameters, chat_request, ending, refused, with_tools
+from vivavoce.engines.prompts import (
+    THOUGHTLESS,
+    Refusal,
+    bad_parameters,
+    chat_request,
+    ending,
+    refused,
+    with_tools,
+)
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
 
@@ -57,6 +65,9 @@ class Llama:
         whatever the client allows; 0: no such limit. A call, or an answer in JSON, has only the client's."""
         template: str = ""
         """Path of a chat template (Jinja) in place of the model's own."""
+        reasoning: bool = False
+        """Whether the model may think to itself before it answers, where its template leaves that open. What it thinks
+        is never told, but counted."""
 
     def __init__(self, options: Options) -> None:
         """Load the model; takes about a second for each gigabyte.
@@ -109,10 +120,10 @@ class Llama:
         chosen = self._options
         told = turn if self._knows_tools else toolcalls.told(turn)
         soft = 0 if turn.schema else chosen.max_answer
-        # a call in the model's own format is only known as one while it is read: nothing may cut it here
-        most = self._context if not soft or (own and turn.tools) else 2 * soft
-        request = chat_request(told, chosen.instruction, chosen.temperature, most)
+        # no other limit here: a call or a thought in the model's own format is only known as one while it is read
+        request = chat_request(told, chosen.instruction, chosen.temperature, self._context)
         request = request if self._knows_tools else ending(request)
+        request |= {"chat_template_kwargs": {"enable_thinking": True}} if chosen.reasoning else THOUGHTLESS
         request |= with_tools(turn) if own else {}
         yield from self._answer(turn, request, lambda events: read_answer(turn, events, soft))
 

@@ -15,6 +15,8 @@ from vivavoce.engines.schemas import parsed
 
 SCHEMA_ANSWER = 1024
 """Most tokens of an answer in JSON, where the client set no limit: half a document is of no use to anyone."""
+THOUGHTLESS = {"chat_template_kwargs": {"enable_thinking": False}}
+"""Has the model not think to itself, where its template knows this word. Source: Qwen 3's template."""
 NO_OBJECT = "it is not a JSON Schema object"
 
 

@@ -10,6 +10,7 @@ from vivavoce.core.errors import EngineFailed
 from vivavoce.core.turn import Reason, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines.logprobs import Logprobs, Spelling
 from vivavoce.engines.prompts import Refusal, refused
+from vivavoce.engines.reasoning import Aloud
 from vivavoce.engines.words import Words
 
 
@@ -25,6 +26,8 @@ class _Call(msgspec.Struct):
 
 class _Delta(msgspec.Struct):
     content: str | None = None
+    reasoning_content: str | None = None
+    """What the model thinks to itself, where llama.cpp knows how its template marks that."""
     tool_calls: list[_Call] = []
     logprobs: Logprobs | None = None
     """Of the words; beside the delta in llama.cpp's stream."""
@@ -114,25 +117,26 @@ def read_answer(
 ) -> Iterator[TextDelta | ToolCallDelta | TurnDone | None]:
     """The events of one answer; an empty event, or one without words, is a None.
 
-    After `soft` tokens, words end with their sentence, after twice as many anywhere; 0: where the model ends them.
+    What the model thinks to itself is left out. After `soft` tokens of the answer, words end with their sentence, after
+    twice as many anywhere; 0: where the model ends them.
 
     Raises:
         PublicError: llama.cpp refused, or broke off.
     """
     stream = _Stream(turn, events)
-    words, spelling, calling = Words(soft), Spelling(turn.sampling), False
+    words, spelling, aloud, calling = Words(soft), Spelling(turn.sampling), Aloud(), False
     for delta in stream:
         calling = calling or bool(delta.tool_calls)
         yield from (event for call in delta.tool_calls for event in _native(call))
-        told = [
-            piece
-            for text, logprobs in spelling.pieces(delta.content or "", delta.logprobs) or [("", ())]
-            for piece in words.add(text, stream.made, logprobs)
-        ]
+        pieces = [aloud.piece(*piece) for piece in spelling.pieces(delta.content or "", delta.logprobs)]
+        told = [piece for text, tokens in pieces or [("", ())] for piece in words.add(text, stream.made, tokens)]
         yield from told or [None]
         if words.ended and not calling:
             stream.reason = words.ended
             break
+    if words.ended is None:
+        text, tokens = aloud.rest()
+        yield from words.add(text, stream.made, tokens)
     if words.ended != "stop":
         yield from words.rest()
     yield stream.done()
@@ -150,7 +154,8 @@ def read_arguments(
     stream = _Stream(turn, events)
     begun, held = False, ""
     for delta in stream:
-        held += delta.content or ""
+        # where a template begins with a thought, llama.cpp takes all that the model is held to for one
+        held += (delta.reasoning_content or "") + (delta.content or "")
         if not begun and held:
             begun = held.startswith(mark)
             if not begun and not mark.startswith(held):
@@ -170,8 +175,10 @@ def read_arguments(
 
 def _merged(choices: list[_Choice]) -> _Delta:
     content = "".join(choice.delta.content or "" for choice in choices)
+    thought = "".join(choice.delta.reasoning_content or "" for choice in choices)
     tokens = [token for choice in choices if choice.logprobs for token in choice.logprobs.content or ()]
-    return _Delta(content, [call for choice in choices for call in choice.delta.tool_calls], Logprobs(tokens))
+    calls = [call for choice in choices for call in choice.delta.tool_calls]
+    return _Delta(content, thought, calls, Logprobs(tokens))
 
 
 def _native(call: _Call) -> Iterator[ToolCallDelta]:

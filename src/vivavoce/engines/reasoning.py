@@ -1,5 +1,8 @@
 """Keeps what a model thinks to itself out of what it says, where its server leaves both in one text."""
 
+from vivavoce.core.turn import TokenLogprob
+from vivavoce.engines.logprobs import Piece
+
 OPEN, CLOSE = "<think>", "</think>"
 
 
@@ -10,6 +13,25 @@ class Aloud:
         self._held = ""
         self._inside: bool | None = None  # None: nothing has been said, so it may still begin with a thought
         self._thought = False
+        self._waiting: list[Piece] = []  # what was fed and is held back
+
+    def piece(self, text: str, tokens: tuple[TokenLogprob, ...]) -> Piece:
+        """`feed`, with the tokens that spell what may be said; none where part of their text may not be."""
+        self._waiting.append((text, tokens))
+        return self._spelt(self.feed(text))
+
+    def rest(self) -> Piece:
+        """`end`, with the tokens that spell it."""
+        return self._spelt(self.end())
+
+    def _spelt(self, said: str) -> Piece:
+        waited = self._waiting
+        if said or self._inside:
+            self._waiting = []
+        for start in reversed(range(len(waited) if said else 0)):
+            if "".join(text for text, _ in waited[start:]).lstrip() == said.lstrip():
+                return said, tuple(token for _, tokens in waited[start:] for token in tokens)
+        return said, ()
 
     def feed(self, text: str) -> str:
         """What may be said now that there is more of it."""

@@ -83,7 +83,7 @@ class Telling:
         """
         if self._reason is None:
             raise EngineFailed("The model behind this server broke off.")
-        yield from self._said(self._aloud.end())
+        yield from self._said(*self._aloud.rest())
         rest = self._sound.end()
         self.samples += rest.samples
         if self.samples:
@@ -107,8 +107,7 @@ class Telling:
         if not text and delta.refusal:
             text, self._refused = delta.refusal, True
         for piece, logprobs in self._spelling.pieces(text or "", told):
-            aloud = self._aloud.feed(piece)
-            yield from self._said(aloud, logprobs if aloud == piece else ())
+            yield from self._said(*self._aloud.piece(piece, logprobs))
         data = delta.content if sounds else said.data if said is not None else None
         if data and (pcm := self._sound.read(data)).data:
             self.samples += pcm.samples

@@ -9,7 +9,7 @@ from vivavoce.core.turn import Message, Speech, Text, ToolResult, Turn
 from vivavoce.engines.choosing import Choice, choose, closest
 from vivavoce.engines.contents import words
 from vivavoce.engines.grounding import Grounding
-from vivavoce.engines.prompts import NO_OBJECT, bad_parameters
+from vivavoce.engines.prompts import NO_OBJECT, THOUGHTLESS, bad_parameters
 from vivavoce.engines.schemas import OPEN, Shape, closed, listed, parsed, properties
 
 MARK = "§"
@@ -98,6 +98,7 @@ def arguments_request(turn: Turn, choice: Choice, shape: Shape, *, lenient: bool
         "stream": True,
         "stream_options": {"include_usage": True},
         "return_progress": True,
+        **THOUGHTLESS,
         "grammar": f'%llguidance {{}}\nstart: "{MARK}" %json {json.dumps(narrow)}',
         **seed,
     }

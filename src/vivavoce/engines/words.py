@@ -26,10 +26,13 @@ class Words:
         self._enough: int | None = None  # how long the text was when `soft` tokens had been made
         self._tokens: deque[tuple[int, int, tuple[TokenLogprob, ...]]] = deque()  # where each ends that was not told
         self._counted = 0
+        self._thought = 0  # tokens made before the first word
         self.ended: Reason | None = None
 
     def add(self, more: str, made: int, logprobs: tuple[TokenLogprob, ...] = ()) -> list[TextDelta]:
-        """What goes out now that there is `more`, `made` tokens into the answer."""
+        """What goes out now that there is `more`, and `made` tokens were made; a thought before the words is free."""
+        if not more and not self._tokens and not self._text:
+            self._thought = made
         before = len(self._text) + len(self._space)
         self._space = self._space + more if self._text else more.lstrip()
         text = self._space.rstrip()
@@ -40,6 +43,7 @@ class Words:
             self._tokens.append((end, made - self._counted, logprobs))
             self._counted = made
         pieces = self._phrases.feed(text)
+        made -= self._thought
         if not self._soft or made < self._soft:
             return self.rest()
         if self._enough is None:
