@@ -104,6 +104,35 @@ class Tiny:
         return {"token_embd.weight": np.eye(len(tokens), WIDTH), **block, **norms, "output.weight": output}
 
 
+def write_ears(path: Path, kind: str = "ultravox", *, bins: int = 80) -> Path:
+    """Make the encoder of sound that goes with any `Tiny`: Whisper's, of one layer, 150 tokens for each 30 s."""
+    inner, together, chance = 32, 10, np.random.default_rng(2)
+    writer = gguf.GGUFWriter(path, "clip")
+    writer.add_clip_has_audio_encoder(True)
+    writer.add_clip_projector_type(kind)
+    writer.add_audio_projection_dim(WIDTH)
+    writer.add_audio_embedding_length(inner)
+    writer.add_audio_feed_forward_length(inner)
+    writer.add_audio_block_count(1)
+    writer.add_audio_head_count(2)
+    writer.add_audio_attention_layernorm_eps(1e-5)
+    writer.add_audio_num_mel_bins(bins)
+    writer.add_audio_stack_factor(together)
+    shapes = {f"a.blk.0.{name}.bias": (inner,) for name in ("attn_q", "attn_v", "attn_out", "ffn_up", "ffn_down")}
+    shapes |= {f"a.blk.0.{name}.bias": (inner,) for name in ("ln1", "ln2")} | {"a.post_ln.bias": (inner,)}
+    shapes |= {f"a.blk.0.attn_{name}.weight": (inner, inner) for name in ("q", "k", "v", "out")}
+    shapes |= {f"a.blk.0.ffn_{name}.weight": (inner, inner) for name in ("up", "down")}
+    shapes |= {"a.conv1d.1.bias": (inner, 1), "a.conv1d.2.bias": (inner, 1), "a.position_embd.weight": (1500, inner)}
+    shapes |= {"mm.a.mlp.1.weight": (64, inner * together), "mm.a.mlp.2.weight": (WIDTH, 32)}
+    weights = {name: chance.normal(size=shape, scale=0.1) for name, shape in shapes.items()}
+    widths = {"a.blk.0.ln1": inner, "a.blk.0.ln2": inner, "a.post_ln": inner}
+    widths |= {"mm.a.norm_pre": inner * together, "mm.a.norm_mid": 32}
+    weights |= {f"{name}.weight": np.ones(width) for name, width in widths.items()}
+    for number, heard in enumerate((bins, inner), 1):  # llama.cpp's convolution takes no other type
+        weights[f"a.conv1d.{number}.weight"] = chance.normal(size=(inner, heard, 3), scale=0.1).astype(np.float16)
+    return _written(writer, weights)
+
+
 def said(events: Sequence[Any]) -> str:
     """The words of an answer."""
     return "".join(event.text for event in events if isinstance(event, TextDelta))

@@ -1,4 +1,4 @@
-"""What a message says, as the chat API writes it: words and sound."""
+"""What a message says, as the chat API writes it: words, and sound that nobody has heard yet."""
 
 from base64 import b64encode
 from typing import Any
@@ -12,6 +12,11 @@ def words(part: Part) -> str:
     if isinstance(part, Text):
         return part.text
     return (part.transcript or "") if isinstance(part, Speech) else ""
+
+
+def unheard(message: Message) -> bool:
+    """Whether it holds sound whose words nobody knows."""
+    return any(isinstance(part, Speech) and part.pcm is not None and part.transcript is None for part in message.parts)
 
 
 def contents(message: Message, prefix: str = "") -> list[dict[str, Any]]:

@@ -14,15 +14,7 @@ from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines import toolcalls
 from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
-from vivavoce.engines.prompts import (
-    THOUGHTLESS,
-    Refusal,
-    bad_parameters,
-    chat_request,
-    ending,
-    refused,
-    with_tools,
-)
+from vivavoce.engines.prompts import THOUGHTLESS, Refusal, bad_parameters, chat_request, ending, refused, with_tools
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
 
@@ -68,17 +60,22 @@ class Llama:
         reasoning: bool = False
         """Whether the model may think to itself before it answers, where its template leaves that open. What it thinks
         is never told, but counted."""
+        mmproj: str = ""
+        """Path of the GGUF file of the model's encoder of sound: with it, it hears what was said by itself."""
 
     def __init__(self, options: Options) -> None:
         """Load the model; takes about a second for each gigabyte.
 
         Raises:
-            ValueError: there is no such file, or llama.cpp cannot load it.
+            ValueError: there is no such file, llama.cpp cannot load it, or it was to hear and cannot.
         """
         self._options = options
         shared = {name: getattr(options, name) for name in Loading.__dataclass_fields__}
         self._llama = LlamaCpp(Loading(**shared))
         known = self._llama.properties()
+        if options.mmproj and not known["modalities"]["audio"]:
+            self.close()
+            raise ValueError(f"{options.mmproj} does not hear")
         self._context = int(known["default_generation_settings"]["n_ctx"])
         self._knows_tools = bool(known.get("chat_template_caps", {}).get("supports_tool_calls"))
         self._room = Room(max(self._context, options.context))
@@ -92,6 +89,7 @@ class Llama:
             context=self._context,
             max_output=self._context,
             parallel=self._options.parallel,
+            listens=bool(self._options.mmproj),
             note="any GGUF, or `--think URL#model`, answers far better",
         )
 

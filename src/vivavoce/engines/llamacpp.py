@@ -52,6 +52,8 @@ class Loading:
     """0: half of the cores this process may use."""
     template: str = ""
     """Path of a chat template (Jinja) in place of the model's own."""
+    mmproj: str = ""
+    """Path of the GGUF file of its encoder of sound."""
 
 
 class LlamaCpp:
@@ -63,7 +65,8 @@ class LlamaCpp:
         Raises:
             ValueError: there is no such file, or llama.cpp cannot load it.
         """
-        _look_at(loading.model)
+        for path in filter(None, (loading.model, loading.mmproj)):
+            _look_at(path)
         if loading.template and not Path(loading.template).is_file():
             raise ValueError(f"there is no chat template {loading.template}")
         self._private = Path(tempfile.mkdtemp(prefix="viva-"))
@@ -131,10 +134,10 @@ def _look_at(path: str) -> None:
 
 def _parameters(loading: Loading, listener: Path) -> Any:
     ask = NATIVE.CommonParams()
-    ask.model.path = loading.model
+    ask.model.path, ask.mmproj.path = loading.model, loading.mmproj
     ask.n_ctx, ask.n_parallel, ask.kv_unified = loading.context, loading.parallel, True
     ask.n_batch = ask.n_ubatch = BATCH
-    ask.n_gpu_layers = loading.gpu_layers
+    ask.n_gpu_layers, ask.mmproj_use_gpu = loading.gpu_layers, loading.gpu_layers != 0
     # llama.cpp's threads spin while they wait for one another: with one on every core, anything else
     # that runs (ears, voice) makes it thirty times slower; on half of them it keeps its pace
     threads = loading.threads or max(1, len(os.sched_getaffinity(0)) // 2)

@@ -9,7 +9,7 @@ import msgspec
 from vivavoce.core.context import too_long
 from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, PublicError
 from vivavoce.core.turn import Message, Sampling, ToolCall, ToolResult, Turn
-from vivavoce.engines.contents import words
+from vivavoce.engines.contents import contents, unheard, words
 from vivavoce.engines.logprobs import candidates
 from vivavoce.engines.schemas import parsed
 
@@ -155,6 +155,8 @@ def _said(message: Message) -> Iterator[dict[str, Any]]:
     calls = [_call(part) for part in message.parts if isinstance(part, ToolCall)]
     if calls:
         yield {"role": "assistant", "content": said, "tool_calls": calls}
+    elif message.role == "user" and unheard(message):
+        yield {"role": "user", "content": contents(message)}
     elif said or message.role != "tool":
         yield {"role": message.role, "content": said}
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from vivavoce.core.turn import Message, Speech, Text, ToolResult, Turn
 from vivavoce.engines.choosing import Choice, choose, closest
-from vivavoce.engines.contents import words
+from vivavoce.engines.contents import contents, words
 from vivavoce.engines.grounding import Grounding
 from vivavoce.engines.prompts import NO_OBJECT, THOUGHTLESS, bad_parameters
 from vivavoce.engines.schemas import OPEN, Shape, closed, listed, parsed, properties
@@ -17,6 +17,8 @@ MARK = "§"
 constrained model begins like this."""
 LETTERS_MORE = 40
 """How much longer than the request a free text may be: a small model that has no more to say does not stop."""
+LETTERS_HEARD = 200
+"""The same, where the request is sound that the model hears itself."""
 ARGUMENTS = 1024
 """Most tokens of the arguments of a call, where the client set no limit."""
 FILL_IN = "Write the arguments of the function as JSON, with the words of the request."
@@ -60,8 +62,11 @@ def calls(turn: Turn) -> list[Choice]:
 
 def asked(turn: Turn) -> str:
     """The words of the last user message."""
-    said = next((message for message in reversed(turn.messages) if message.role == "user"), Message("user", ()))
-    return " ".join(filter(None, map(words, said.parts))).strip()
+    return " ".join(filter(None, map(words, _request(turn).parts))).strip()
+
+
+def _request(turn: Turn) -> Message:
+    return next((message for message in reversed(turn.messages) if message.role == "user"), Message("user", ()))
 
 
 def shape_of(turn: Turn, index: int) -> Shape:
@@ -86,13 +91,15 @@ def arguments_request(turn: Turn, choice: Choice, shape: Shape, *, lenient: bool
     narrow = shape
     if choose(choice.request, [tool]):  # what was matched is in the words; what was forced need not be
         narrow = Grounding(choice.request, tool.name).narrow(shape) or shape
-    narrow = closed(narrow, len(choice.request) + LETTERS_MORE)
+    sounds = [part for part in contents(_request(turn)) if part["type"] == "input_audio"]
+    narrow = closed(narrow, len(choice.request) + (LETTERS_HEARD if sounds else LETTERS_MORE))
     narrow["x-guidance"] = COMPACT | (LENIENT if lenient else {})
     shown = "\n".join([f"Function: {tool.name}. {tool.description}", *_fields(shape), f"Request: {choice.request}"])
+    said = [{"type": "text", "text": shown}, *sounds] if sounds else shown
     limit = ARGUMENTS if sampling.max_tokens is None else sampling.max_tokens
     seed = {} if sampling.seed is None else {"seed": sampling.seed}
     return {
-        "messages": [{"role": "system", "content": FILL_IN}, *_shots(), {"role": "user", "content": shown}],
+        "messages": [{"role": "system", "content": FILL_IN}, *_shots(), {"role": "user", "content": said}],
         "temperature": 0.0 if sampling.temperature is None else sampling.temperature,
         "max_tokens": limit,
         "stream": True,
