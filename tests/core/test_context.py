@@ -2,8 +2,9 @@
 
 import pytest
 
-from vivavoce.core.context import excess, too_long, too_long_somehow
+from vivavoce.core.context import check_fits, excess, too_long, too_long_somehow
 from vivavoce.core.errors import BadRequest
+from vivavoce.core.turn import Sampling, Turn
 
 
 def test_messages_that_do_not_fit_are_told_in_the_words_of_the_original() -> None:
@@ -36,3 +37,20 @@ def test_messages_that_leave_too_little_are_told_in_the_words_of_the_original() 
 )
 def test_how_much_is_too_much_can_be_read_from_the_words(error: BadRequest, tokens: int | None) -> None:
     assert excess(error) == tokens
+
+
+@pytest.mark.parametrize(
+    ("turn", "most"),
+    [
+        (Turn(()), 99),
+        (Turn((), room=10), 90),
+        (Turn((), room=1000), 75),
+        (Turn((), room=10, sampling=Sampling(max_tokens=40)), 60),
+        (Turn((), room=10, sampling=Sampling(max_tokens=40), voice="any"), 90),
+    ],
+)
+def test_a_prompt_must_leave_the_room_its_answer_is_to_have(turn: Turn, most: int) -> None:
+    check_fits(turn, most, 100)
+    with pytest.raises(BadRequest) as refused:
+        check_fits(turn, most + 1, 100)
+    assert refused.value.code == "context_length_exceeded"

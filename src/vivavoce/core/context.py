@@ -6,6 +6,7 @@ An engine in a process of its own tells no more of an error than its words; thes
 import re
 
 from vivavoce.core.errors import BadRequest, PublicError
+from vivavoce.core.turn import Turn
 
 CODE = "context_length_exceeded"
 SIZES = re.compile(r"length is (\d+) tokens\. However, (your messages resulted in|you requested) (\d+) tokens")
@@ -22,6 +23,20 @@ def too_long(context: int, messages: int, completion: int = 0) -> BadRequest:
     else:
         words = f"{limit} your messages resulted in {messages} tokens. Please reduce the length of the messages."
     return BadRequest(words, param="messages", code=CODE)
+
+
+def check_fits(turn: Turn, tokens: int, context: int) -> None:
+    """Whether a prompt of so many tokens leaves the room that its answer is to have.
+
+    Of a spoken answer's `max_tokens` nobody knows how many are of its words: any room will do.
+
+    Raises:
+        BadRequest: it does not.
+    """
+    most = 0 if turn.voice else turn.sampling.max_tokens or 0
+    completion = most or min(turn.room, context // 4)
+    if tokens + max(completion, 1) > context:
+        raise too_long(context, tokens, completion)
 
 
 def too_long_somehow() -> BadRequest:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from vivavoce.core.context import too_long
+from vivavoce.core.context import check_fits
 from vivavoce.core.engines import Card
 from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines import toolcalls
@@ -170,18 +170,12 @@ class Llama:
                 yield from read(events)
 
     def _measure(self, turn: Turn, body: str) -> int:
-        """How many tokens the prompt is, refused at once if it does not fit beside the answer it is to have room for.
-
-        Of a spoken answer's `max_tokens` nobody knows how many are of its words: any room will do.
-        """
+        """How many tokens the prompt is, refused at once if it leaves too little room for its answer."""
         answer = self._llama.ask("POST", [("/chat/completions/input_tokens", body)])[0]
         if "error" in answer:
             raise refused(turn, msgspec.convert(answer["error"], Refusal))
         tokens = int(answer["input_tokens"])
-        most = 0 if turn.voice else turn.sampling.max_tokens or 0
-        completion = most or min(turn.room, self._context // 4)
-        if tokens + max(completion, 1) > self._context:
-            raise too_long(self._context, tokens, completion)
+        check_fits(turn, tokens, self._context)
         return tokens
 
 
