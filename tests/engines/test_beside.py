@@ -7,7 +7,7 @@ import pytest
 
 from vivavoce.engines.beside import WAITING, beside
 
-Give = Callable[[int], bool]
+Give = Callable[[int | None], bool]
 
 
 def test_what_is_given_comes_in_order_with_beats_between() -> None:
@@ -23,6 +23,22 @@ def test_what_is_given_comes_in_order_with_beats_between() -> None:
     assert next(items) is None
     go.set()
     assert [item for item in items if item is not None] == [2]
+
+
+def test_nothing_given_only_asks() -> None:
+    told: list[bool] = []
+
+    def work(give: Give) -> None:
+        told.append(give(None))
+        give(1)
+        while give(None):
+            pass
+        told.append(False)
+
+    items = beside(work, "asking")
+    assert next(items) == 1
+    items.close()  # type: ignore[attr-defined]
+    assert told == [True, False]
 
 
 def test_its_error_is_raised_after_what_it_gave() -> None:

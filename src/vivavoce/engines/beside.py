@@ -7,8 +7,8 @@ from threading import Event, Thread
 from typing import TypeAlias, TypeVar, cast
 
 T = TypeVar("T")
-Give: TypeAlias = Callable[[T], bool]
-"""Takes the next item; false once nobody wants any more."""
+Give: TypeAlias = Callable[[T | None], bool]
+"""Takes the next item, None for none; false once nobody wants any more."""
 
 BEAT_S = 0.05
 WAITING = 64
@@ -27,7 +27,7 @@ def beside(work: Callable[[Give[T]], None], name: str) -> Iterator[T | None]:
     failed: list[BaseException] = []
 
     def give(item: object) -> bool:
-        if not stopping.is_set():
+        if item is not None and not stopping.is_set():
             items.put(item)
         return not stopping.is_set()
 
