@@ -8,6 +8,10 @@ class ExtraMissing(ImportError):
     """The library is not installed; the message says how to get it."""
 
 
+class ModelMissing(RuntimeError):
+    """The model is not here, or not whole; nothing is fetched unless somebody asks."""
+
+
 def library(module: str, extra: str) -> Any:
     """Import a module that `pip install 'vivavoce[EXTRA]'` brings.
 

@@ -15,14 +15,10 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card, Hearing, Transcript, Word
 from vivavoce.core.errors import BadRequest
 from vivavoce.engines.beside import Give, beside
-from vivavoce.engines.extras import library
+from vivavoce.engines.extras import ModelMissing, library
 
 RATE = 16_000
 UNHEARD = "This server's recogniser does not hear that language."
-
-
-class ModelMissing(RuntimeError):
-    """The model is not here, or not whole; nothing is fetched unless somebody asks."""
 
 
 class FasterWhisper:
