@@ -11,7 +11,11 @@ from vivavoce.engines.extras import ExtraMissing, library
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.worker import why
 
-ENGINES = [("faster-whisper", "faster_whisper", "whisper"), ("sherpa-onnx", "sherpa_onnx", "sherpa")]
+ENGINES = [
+    ("faster-whisper", "faster_whisper", "whisper"),
+    ("sherpa-onnx", "sherpa_onnx", "sherpa"),
+    ("transformers", "torch", "omni"),
+]
 
 
 @pytest.mark.parametrize(("use", "module", "extra"), ENGINES)
