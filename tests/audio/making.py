@@ -120,14 +120,14 @@ def _crc(data: bytes, bits: int, polynomial: int) -> int:
     return value
 
 
-def silent_opus(hours: float, *, honest: bool) -> bytes:
-    """Ogg Opus of 20 ms packets of three bytes: 1.4 MB in a real hour; if not honest, it claims to last one second."""
+def silent_opus(hours: float, *, honest: bool, packet_ms: float = 20) -> bytes:
+    """Ogg Opus of packets of three bytes, of 20 ms or 2.5: if not honest, it claims to last one second."""
     head = b"OpusHead" + struct.pack("<BBHIHB", 1, 1, 0, 24_000, 0, 0)
     tags = b"OpusTags" + struct.pack("<II", 0, 0)
-    pages = math.ceil(hours * 3600 / (255 * 0.02))
-    body = b"\xf8\xff\xfe" * 255  # CELT, 20 ms, silence
+    pages = math.ceil(hours * 3_600_000 / (255 * packet_ms))
+    body = (b"\xf8\xff\xfe" if packet_ms == 20 else b"\xe0\xff\xfe") * 255  # CELT, silence
     sound = (
-        _ogg_page(body, [3] * 255, number + 2, (number + 1) * 255 * 960 if honest else 48_000)
+        _ogg_page(body, [3] * 255, number + 2, round((number + 1) * 255 * 48 * packet_ms) if honest else 48_000)
         for number in range(pages)
     )
     return b"".join(chain([_ogg_page(head, [19], 0, 0, 2), _ogg_page(tags, [16], 1, 0)], sound))
@@ -144,6 +144,7 @@ def bombs() -> dict[str, Callable[[], bytes]]:
     return {
         "opus": lambda: silent_opus(18, honest=True),
         "lying opus": lambda: silent_opus(18, honest=False),
+        "short opus": lambda: silent_opus(2, honest=False, packet_ms=2.5),
         "mp3": lambda: silent_mp3(7),
         "flac": lambda: silent_flac(2_000),
         "wide flac": lambda: silent_flac(2_000, rate=384_000, channels=8),

@@ -159,6 +159,24 @@ def test_too_long(container: str, codec: str) -> None:
     assert (refused.value.param, refused.value.code) == ("messages", "audio_too_long")
 
 
+@pytest.mark.parametrize("packet_ms", [20, 2.5])
+def test_a_long_one_within_the_limits_is_heard_to_its_end(packet_ms: float) -> None:
+    sound = silent_opus(0.05, honest=False, packet_ms=packet_ms)
+    assert hear(sound, 16_000, Limits(190, 10**9)).seconds == pytest.approx(182, abs=3)
+
+
+def test_a_long_one_with_damage_is_heard() -> None:
+    file = bytearray(silent_mp3(0.05))
+    middle = len(file) * 2 // 3
+    file[middle : middle + 500] = NOISE[:500]
+    assert hear(bytes(file), 16_000, Limits(200, 10**9)).seconds == pytest.approx(180, abs=2)
+
+
+def test_what_comes_in_too_many_packets_is_too_long() -> None:
+    with pytest.raises(BadRequest, match="too long"):
+        hear(silent_opus(0.3, honest=False, packet_ms=2.5), limits=Limits(3600, 10**10))
+
+
 def test_too_many_decoded_bytes_are_too_long() -> None:
     with pytest.raises(BadRequest, match="too long"):
         hear(silent_flac(100, rate=192_000, channels=8), limits=Limits(600, 10_000_000))

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import av
@@ -49,6 +50,19 @@ _BARREN_PACKETS = 1000
 _BEAT_BYTES = 1 << 20
 """Of decoded sound between two signs of life: some milliseconds of work, and each sign is a message to the server."""
 
+_UNCOUNTED_S = 20.0
+"""A recording that goes on after this is counted to its end before more of it is decoded."""
+
+_SLACK_S = 1.0
+"""By which packets may seem longer than their sound: codecs add a little before and after it."""
+
+_COUNTED_PACKETS = 400_000
+"""An hour of packets of 9 ms: the shortest that recordings are made of are of 10 ms, and most are of 20 and more."""
+
+_BEAT_PACKETS = 1 << 14
+_LONGEST_FRAME = 65_535
+"""Samples of one packet: FLAC's most."""
+
 
 def decode(data: bytes, limits: Limits, rate: int) -> Iterator[Pcm | None]:
     """Decode a sound file of any kind that `sniff` names. One that is cut short is heard as far as it goes.
@@ -76,7 +90,12 @@ def decode(data: bytes, limits: Limits, rate: int) -> Iterator[Pcm | None]:
             stream = _sound_stream(container)
             if kind in _TELL_DURATION and (container.duration or 0) / av.time_base > limits.seconds:
                 raise too_long(limits)
-            yield from _listen(container, stream, Mix(limits, rate))
+            mix, counted = Mix(limits, rate), False
+            for step in _listen(container, stream, mix):
+                yield step
+                if step is None and mix.seconds > _UNCOUNTED_S and not counted:
+                    counted = True
+                    yield from _count(data, kind, mix.most_seconds, limits)
     except (FFmpegError, ValueError, MemoryError, OverflowError) as error:
         raise BadAudio from error
 
@@ -106,6 +125,29 @@ def _sound_stream(container: InputContainer) -> AudioStream:
             context.thread_count = 1
             return stream
     raise BadAudio
+
+
+def _count(data: bytes, kind: Container, most_s: float, limits: Limits) -> Iterator[None]:
+    """Refuse what its packets say is longer than `most_s`, decoding none: that takes a tenth of the work.
+
+    What they do not say, decoding finds out.
+    """
+    with suppress(FFmpegError), _open(data, kind) as container:
+        stream = _sound_stream(container)
+        tick = stream.time_base
+        if tick is None:
+            return
+        left = int((most_s + _SLACK_S) / tick)
+        longest, last = int(_LONGEST_FRAME / stream.codec_context.sample_rate / tick), 0
+        for number, packet in enumerate(container.demux(stream)):
+            # FLAC says where a frame begins, and not always how long it is. Between two frames there may be a gap.
+            begins = packet.pts or last
+            left -= packet.duration or min(max(0, begins - last), longest)
+            last = begins
+            if left < 0 or number >= _COUNTED_PACKETS:
+                raise too_long(limits)
+            if number % _BEAT_PACKETS == 0:
+                yield None
 
 
 def _listen(container: InputContainer, stream: AudioStream, mix: Mix) -> Iterator[Pcm | None]:

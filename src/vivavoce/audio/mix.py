@@ -29,6 +29,11 @@ class Mix:
         self._resampler: Resampler | None = None
         self._out: list[bytes] = []
 
+    @property
+    def most_seconds(self) -> float:
+        """How long the sound may be, if what is to come has as many bytes a second as what has come."""
+        return min(self._limits.seconds, self._limits.decoded_bytes * self.seconds / max(1, self.decoded_bytes))
+
     def add(self, frame: AudioFrame) -> None:
         """Take the next frame; frames may change their shape on the way.
 

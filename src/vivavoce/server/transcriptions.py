@@ -26,8 +26,8 @@ from vivavoce.wire.transcription import TranscriptionRequest
 UPLOAD_BYTES = 26_214_400
 """25 MiB: the most the original takes."""
 SECONDS = 3600.0
-DECODED_BYTES = 4 * 1024**3
-"""Of samples as a codec gives them, never held at once: an hour of two channels at 96 kHz."""
+DECODED_BYTES = 3 * 1024**3 // 2
+"""Of samples as a codec gives them, never held at once: an hour of two channels at 48 kHz, as numbers of four bytes."""
 JSON = b"application/json"
 EVENTS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
