@@ -65,9 +65,8 @@ def exhaust(pipe: Connection) -> None:
 def test_bombs_stop_at_the_limits_at_little_cost() -> None:
     told = json.loads(in_child(defuse))
     assert {name: code for name, (code, _, _) in told.items()} == dict.fromkeys(bombs(), "audio_too_long")
-    assert (
-        max(cpu_s for _, cpu_s, _ in told.values()) < 1.5
-    )  # the clause says 1; a shared machine counts others' work in
+    # The clause says 1; on a shared machine the same work takes a little more.
+    assert max(cpu_s for _, cpu_s, _ in told.values()) < 1.5
     assert max(grown_mb for _, _, grown_mb in told.values()) < 300
 
 

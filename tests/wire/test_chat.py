@@ -80,7 +80,7 @@ def test_the_recorded_second_turn_has_its_recordings_and_its_reference_in_place(
     assert places == [Place(0, 0), Place(2, 1)]
     assert list(chat.references(request)) == [(1, "audio_6a233a2d7c188191babb522be781ec61")]
     assert request.include_usage
-    assert [sound_bytes(recording.data, recording.param)[:4] for recording in chat.recordings(request)][1] == b"RIFF"
+    assert [sound_bytes(recording.take(), recording.param)[:4] for recording in chat.recordings(request)][1] == b"RIFF"
     heard = {place: Speech(Pcm(b"", 24_000), seconds=place.message) for place in places}
     said = {1: Speech(None, "Hi there!", 4.65)}
     assert chat.to_turn(request, heard, said).messages == (

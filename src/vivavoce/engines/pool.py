@@ -144,6 +144,7 @@ class Pool:
             await asyncio.wait([call])
             if not call.cancelled():
                 call.exception()
+            del call  # its error holds this frame; were it to hold the call, what it was sent would be kept
 
     async def _read(self, items: asyncio.Queue[Any], call: bytes, wait_s: float) -> None:
         """Read a whole call into `items`, however slowly they are taken; the worker is free when this ends."""

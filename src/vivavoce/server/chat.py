@@ -57,6 +57,7 @@ class ChatCompletions:
         keeping = None
         if request.store:
             keeping = await aside(len(body), Keeping, self._service, request, body, scope)
+        del body  # tens of megabytes, which would be kept for as long as the answer takes
         answers = Answers(self._service, model, model.responder, request, scope["project"], keeping)
         await while_connected(receive, answers.stream(send) if request.stream else answers.whole(send))
 
@@ -147,11 +148,16 @@ class Answers:
         return chat.to_turn(self._request, {**heard, **words}, said)
 
     async def _listen(self, recording: chat.Recording) -> Speech:
-        data = await aside(len(recording.data), sound_bytes, recording.data, recording.param)
-        pcm = await self._service.sounds.decode(data)
+        pcm = await self._service.sounds.decode(await _sound(recording))
         return Speech(pcm, seconds=pcm.seconds)
 
     async def _read(self, sent: list[files.File]) -> dict[chat.Place, Text]:
         read = [Document(await aside(len(file.data), files.pdf_bytes, file), file.param) for file in sent]
         words = await self._service.documents.read(read)
         return {file.place: files.read_out(file, text) for file, text in zip(sent, words, strict=True)}
+
+
+async def _sound(recording: chat.Recording) -> bytes:
+    """The bytes of a recording, whose text is let go."""
+    data = recording.take()
+    return await aside(len(data), sound_bytes, data, recording.param)

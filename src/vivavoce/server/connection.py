@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, TypeVar
 
@@ -39,6 +40,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         task.cancel()
         leaving.cancel()
         await asyncio.gather(task, leaving, return_exceptions=True)
+        del task, leaving  # an error holds this frame; were it to hold the error, all it worked on would be kept
 
 
 async def _left(receive: Receive) -> None:
@@ -56,18 +58,17 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit, int(announced))
-    chunks: list[bytes] = []
+    body = io.BytesIO()  # gives what it holds without a copy of it
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+        size += body.write(message.get("body", b""))
         if size > limit:
             raise _too_large(limit, size)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return body.getvalue()
 
 
 def _too_large(limit: int, size: int) -> TooLarge:

@@ -26,6 +26,7 @@ from vivavoce.wire.request import (
     ChatRequest,
     FilePart,
     FunctionMessage,
+    InputAudio,
     JsonObjectFormat,
     JsonSchemaFormat,
     RefusalPart,
@@ -51,12 +52,17 @@ class Recording:
     """A recording in the request, still as it was sent."""
 
     place: Place
-    data: str
+    sent: InputAudio
 
     @property
     def param(self) -> str:
         """The path of its data."""
         return f"messages[{self.place.message}].content[{self.place.part}].input_audio.data"
+
+    def take(self) -> str:
+        """Its data, once: the request lets them go."""
+        data, self.sent.data = self.sent.data, ""
+        return data
 
 
 def decode(body: bytes, *, strict: bool = False) -> ChatRequest:
@@ -99,7 +105,7 @@ def recordings(request: ChatRequest) -> Iterator[Recording]:
         if isinstance(message, UserMessage) and not isinstance(message.content, str):
             for p, part in enumerate(message.content):
                 if isinstance(part, AudioPart):
-                    yield Recording(Place(m, p), part.input_audio.data)
+                    yield Recording(Place(m, p), part.input_audio)
 
 
 def _encoded(request: ChatRequest) -> int:
