@@ -110,6 +110,20 @@ def test_a_constant_stays_one_and_what_is_too_loud_is_cut_off(level: float) -> N
     assert np.abs(heard - (32_767 if level > 0 else -32_768)).max() <= 1
 
 
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param(SAMPLES // 2 + 20_000, id="far from zero"),
+        pytest.param((SAMPLES.astype(int) * 20).clip(-32_768, 32_767), id="clipped"),
+    ],
+)
+def test_what_was_recorded_badly_is_heard_as_it_is(samples: np.ndarray) -> None:
+    heard = np.frombuffer(hear(wav(samples.astype("<i2").tobytes()), 16_000).data, "<i2")
+    asked = np.interp(np.arange(16_000) * 1.5, np.arange(24_000), samples)
+    assert np.corrcoef(heard, asked)[0, 1] > 0.99  # a sample that ran over would have its sign turned
+    assert heard.mean() == pytest.approx(asked.mean(), abs=100)
+
+
 def test_rate_zero_keeps_that_of_the_file() -> None:
     assert hear(written("flac", "flac", tone(1, 44_100)), 0) == tone(1, 44_100)
 
