@@ -113,6 +113,13 @@ async def test_speech_survives_two_hops_byte_for_byte(chain: Chain, stream: bool
     assert (words, sound) == await spoken(chain.first, stream=stream)
 
 
+async def test_every_separator_of_lines_survives_two_hops(chain: Chain) -> None:
+    chain.first = await chain.serve("lines", FIRST.replace("Hello there.", "One\\u2028two\\u0085three."))
+    second = await chain.behind('think = "there"')
+    answer = await second.openai.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hi"}])
+    assert answer.choices[0].message.content == "One\u2028two\u0085three. It is a fine day."
+
+
 async def test_usage_and_the_id_of_an_answer_are_the_first_servers(chain: Chain) -> None:
     second = await chain.behind('respond = "there"')
     here, there = [

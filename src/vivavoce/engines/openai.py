@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 import httpx2
 import msgspec
@@ -16,7 +16,7 @@ from vivavoce.core.context import CODE
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone
-from vivavoce.engines import chat_api, transcription_api
+from vivavoce.engines import bodies, chat_api, transcription_api
 from vivavoce.engines.chat_api import Dialect
 from vivavoce.engines.chat_chunks import END, Chunk, read_chunk
 from vivavoce.engines.telling import Telling, tokens, unreadable
@@ -159,7 +159,8 @@ class OpenAICompatible:
             return
         whole = join(pieces, pieces[0].rate)
         form = transcription_api.form(await self._model(), ask)
-        async with self._upstream.post(transcription_api.path(ask), form, write_wav(whole)) as response:
+        recording = await asyncio.to_thread(write_wav, whole)  # minutes of sound would hold the event loop up
+        async with self._upstream.post(transcription_api.path(ask), form, recording) as response:
             heard = await self._read(response, transcription_api.Heard)
         for transcript in transcription_api.transcripts(heard, whole.seconds):
             yield transcript
@@ -208,7 +209,7 @@ class OpenAICompatible:
         return self._options.model
 
     async def _events(self, response: httpx2.Response) -> AsyncGenerator[Chunk, None]:
-        async with aclosing(cast("AsyncGenerator[str]", response.aiter_lines())) as lines:
+        async with aclosing(response.aiter_bytes()) as pieces, aclosing(bodies.lines(pieces)) as lines:
             while True:
                 line = await next_of(lines)
                 with mapped():
@@ -224,5 +225,6 @@ class OpenAICompatible:
     async def _read(self, response: httpx2.Response, kind: type[T]) -> T:
         """An answer that comes in one piece."""
         with mapped():
-            data = await response.aread()
+            async with aclosing(response.aiter_bytes()) as pieces:
+                data = await bodies.whole(pieces)
             return await asyncio.to_thread(msgspec.json.decode, data, type=kind)
