@@ -21,7 +21,7 @@ from vivavoce.config import Config, ConfigError, ServerConfig, load
 from vivavoce.core.context import too_long
 from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
-from vivavoce.defaults import thinking_at
+from vivavoce.defaults import VOICES, thinking_at
 from vivavoce.engines.child import EngineMissing
 from vivavoce.store import sweeping
 from vivavoce.testing import scripted
@@ -99,6 +99,18 @@ async def test_a_voice_of_ones_own_name_is_the_engines(configured: Any, spoken: 
         await ask(running.models["mine"], "Hi", "anna")
         await ask(running.models["mine"], "Hi", "alloy")
     assert {voice for voice, _ in spoken} == {"echo", "alloy"}
+
+
+async def test_clients_may_ask_a_voice_of_another_name_by_the_originals(
+    configured: Any, spoken: list[tuple[str, str]]
+) -> None:
+    text = SCRIPTED.replace('voices = { anna = "echo" }', "").replace('Bye." }', 'Bye.", voices = ["amy", "ben"] }')
+    async with main.start(configured(text)) as running:
+        model = running.models["mine"]
+        assert model.card.voices == ("amy", "ben", *VOICES)
+        for voice in ("shimmer", "ben"):
+            await ask(model, "Hi", voice)
+    assert {voice for voice, _ in spoken} == {"amy", "ben"}
 
 
 async def test_each_language_has_its_voice_and_the_rest_the_default(

@@ -17,7 +17,7 @@ from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
 from vivavoce.core.turn import Message, Sampling, Text, Turn, TurnEvent
 from vivavoce.core.wrappers import Fallback, Timed
-from vivavoce.defaults import snapshot
+from vivavoce.defaults import VOICES, snapshot
 from vivavoce.engines import registry
 from vivavoce.engines.child import EngineMissing, Spec
 from vivavoce.engines.pool import Pool
@@ -131,11 +131,15 @@ def speaker(settings: ModelConfig, engines: Mapping[str, Engine]) -> Phrased:
 
 
 def voices(settings: ModelConfig, engines: Mapping[str, Engine]) -> tuple[str, ...]:
-    """The voices a model has: the names it gives them, then its engines' own; none: any may be asked for."""
+    """The voices a model has: the names it gives them, then its engines' own; none: any may be asked for.
+
+    Where none of them is a name of the original's, those may be asked for too: a client's code has one of them.
+    """
     cards = [engines[name].card for name in _voiced(settings)]
     if not settings.voices and not all(card.voices for card in cards):
         return ()
-    return tuple(dict.fromkeys([*settings.voices, *(voice for card in cards for voice in card.voices)]))
+    known = dict.fromkeys([*settings.voices, *(voice for card in cards for voice in card.voices)])
+    return tuple(known) if not known or known.keys() & set(VOICES) else (*known, *VOICES)
 
 
 def _voiced(settings: ModelConfig) -> list[str]:

@@ -12,6 +12,22 @@ SNAPSHOTS = {
     "gpt-4o-mini-audio-preview": "gpt-4o-mini-audio-preview-2024-12-17",
     "gpt-4o-audio-preview": "gpt-4o-audio-preview-2025-06-03",
 }
+VOICES = (
+    "alloy",
+    "ash",
+    "ballad",
+    "cedar",
+    "coral",
+    "echo",
+    "fable",
+    "marin",
+    "nova",
+    "onyx",
+    "sage",
+    "shimmer",
+    "verse",
+)
+"""The original's."""
 CHAT_NAMES = [
     "gpt-4o-mini-audio-preview-2024-12-17",
     "gpt-4o-audio-preview",

@@ -7,7 +7,8 @@ from vivavoce.catalogue import recommended
 from vivavoce.catalogue.pulled import Pulled
 
 NAMES = {"hear": "ear", "think": "brain", "speak": "voice"}
-"""What the lines call an engine of each role: as the embedded default does, which such a line then replaces."""
+"""What the lines call an engine of each role: ear and brain as the embedded default does, which the line then replaces;
+a voice is for a model to name, since the default has one for each language."""
 
 
 @dataclass(frozen=True, slots=True)
