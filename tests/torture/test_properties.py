@@ -96,7 +96,7 @@ def a_chat_is_a_turn_or_refused(body: bytes, strict: bool) -> None:
         said = {index: Speech(None, answer) for index, answer in chat.references(request)}
         assert chat.to_turn(request, taken, said).messages
         for recording in chat.recordings(request):
-            sound_bytes(recording.data, recording.param)
+            sound_bytes(recording.take(), recording.param)
         for file in files.files(request):
             files.pdf_bytes(file)
     except PublicError as error:
