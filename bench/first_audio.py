@@ -15,6 +15,7 @@ import httpx2
 
 from serving import embedded_default
 from vivavoce import main as composition
+from vivavoce.assembly import Engine
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config
 from vivavoce.core.engines import Utterance
@@ -39,7 +40,7 @@ QUESTIONS = [
 ROUNDS = 3
 
 
-async def direct(engines: dict[str, composition.Engine], question: str) -> float:
+async def direct(engines: dict[str, Engine], question: str) -> float:
     """Seconds to the first chunk of sound, without the server."""
     speaker = engines.get("english", engines["voices"])
     turn = Turn((Message("user", (Text(question),)),), voice="alloy", sampling=Sampling(seed=1))

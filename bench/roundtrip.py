@@ -10,10 +10,10 @@ import sys
 
 import httpx2
 from openai import OpenAI
-from wer import wer
 
 from endpoints import FORMATS, decoded_seconds, hear, say
 from serving import embedded_default
+from vivavoce.testing.wer import wer
 
 TEXT = (
     "What is the capital of France? The train to the city leaves at seven in the morning. Please turn off the lights "
