@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +21,7 @@ from vivavoce.cli.terminal import STDOUT, Progress, aside, words_of
 from vivavoce.config import Config, ModelConfig
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Speaking
+from vivavoce.core.streams import once
 
 if TYPE_CHECKING:
     from vivavoce.main import Running
@@ -76,7 +76,7 @@ async def _say(config: Config, settings: ModelConfig, words: str, how: Speaking,
             how = Speaking(voice, _language(how.language, running), how.speed)
             progress.now("speaking…")
             said = bytearray()
-            async with aclosing(assembly.speaker(settings, running.engines).speak(_once(words), how)) as sounds:
+            async with aclosing(assembly.speaker(settings, running.engines).speak(once(words), how)) as sounds:
                 async for sound in sounds:
                     said += sound.pcm.data
                     if live:
@@ -96,7 +96,3 @@ def _language(code: str | None, running: "Running") -> str | None:
     if code is not None and all(card.languages for card in cards) and code not in known:
         fail(f"no voice speaks '{code}'; languages: {', '.join(known)}")
     return code
-
-
-async def _once(words: str) -> AsyncGenerator[str, None]:
-    yield words

@@ -1,7 +1,6 @@
 """`vivavoce transcribe`: speech to text, without a server."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from vivavoce.cli.terminal import Progress, aside, harmless
 from vivavoce.config import Config, ModelConfig
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript, Word
+from vivavoce.core.streams import once
 
 LONGEST_S = 3600.0
 
@@ -55,7 +55,7 @@ async def _hear(
         async with main.start_engines(config, settings.engines("hear")) as running:
             pcm = await recordings.decode(*recording, running.sounds)
             progress.now("listening…")
-            stream = assembly.hearer(settings, running.engines).transcribe(_once(pcm), Hearing(words=words))
+            stream = assembly.hearer(settings, running.engines).transcribe(once(pcm), Hearing(words=words))
             async with aclosing(stream) as heard:
                 return pcm, [transcript async for transcript in heard if transcript.final]
 
@@ -83,7 +83,3 @@ def _shown(pcm: Pcm, heard: list[Transcript]) -> dict[str, Any]:
             for word in words
         ],
     }
-
-
-async def _once(pcm: Pcm) -> AsyncGenerator[Pcm, None]:
-    yield pcm

@@ -4,7 +4,7 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Hearing, Speaking
 from vivavoce.core.errors import PublicError
 from vivavoce.core.models import Model
+from vivavoce.core.streams import once
 from vivavoce.core.turn import (
     AudioDelta,
     Message,
@@ -167,14 +168,14 @@ class Trials:
     async def _say(self, text: str, language: str) -> Pcm:
         speaker = assembly.speaker(self._settings, self._running.engines)
         said = bytearray()
-        async with aclosing(speaker.speak(_once(text), Speaking(self._voice, language))) as sounds:
+        async with aclosing(speaker.speak(once(text), Speaking(self._voice, language))) as sounds:
             async for sound in sounds:
                 said += sound.pcm.data
         return Pcm(bytes(said), SPOKEN_RATE)
 
     async def _hear(self, sound: Pcm, language: str) -> str:
         hearer = assembly.hearer(self._settings, self._running.engines)
-        async with aclosing(hearer.transcribe(_once(sound), Hearing(language))) as heard:
+        async with aclosing(hearer.transcribe(once(sound), Hearing(language))) as heard:
             return " ".join([transcript.text async for transcript in heard if transcript.final])
 
     def _hears(self, language: str) -> bool:
@@ -225,7 +226,3 @@ def _sounds(pcm: Pcm) -> bool:
     """Whether there is anything to hear in it."""
     samples = memoryview(pcm.data).cast("h")
     return len(samples) > 0 and max(abs(sample) for sample in samples[::7]) > LOUD
-
-
-async def _once(item: Any) -> AsyncGenerator[Any, None]:
-    yield item

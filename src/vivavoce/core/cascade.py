@@ -4,10 +4,10 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 
-from vivavoce.core.audio import Pcm
 from vivavoce.core.budget import Budget, BudgetSpent
 from vivavoce.core.engines import Hearing, LanguageModel, Speaker, Speaking, Transcriber
 from vivavoce.core.errors import BadRequest, EngineFailed
+from vivavoce.core.streams import once
 from vivavoce.core.tasks import together
 from vivavoce.core.trimming import Reading
 from vivavoce.core.turn import (
@@ -104,7 +104,7 @@ class Cascade:
         if part.pcm is None:
             raise EngineFailed
         async with (
-            aclosing(_once(part.pcm)) as sound,
+            aclosing(once(part.pcm)) as sound,
             aclosing(self._hear.transcribe(sound, Hearing())) as heard,
         ):
             return " ".join([found.text async for found in heard if found.final and found.text])
@@ -159,7 +159,3 @@ async def _send_all(sounds: Stream[AudioDelta], send: Send) -> None:
 async def _until_none(words: "asyncio.Queue[str | None]") -> Stream[str]:
     while (word := await words.get()) is not None:
         yield word
-
-
-async def _once(pcm: Pcm) -> Stream[Pcm]:
-    yield pcm

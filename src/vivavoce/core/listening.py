@@ -9,6 +9,7 @@ from itertools import accumulate
 from vivavoce.core.audio import SAMPLE_BYTES, Pcm, join
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
 from vivavoce.core.errors import TryLater
+from vivavoce.core.streams import once
 from vivavoce.core.turn import Stream
 
 LONGEST_S = 30.0
@@ -44,7 +45,7 @@ class Piecewise:
         whole = join(sounds, sounds[0].rate)
         starts = await asyncio.to_thread(quiet_places, whole) if whole.seconds > LONGEST_S else []
         if not starts:
-            async with aclosing(self._transcriber.transcribe(_once(whole), ask)) as heard:
+            async with aclosing(self._transcriber.transcribe(once(whole), ask)) as heard:
                 async for transcript in heard:
                     yield transcript
             return
@@ -75,7 +76,7 @@ class Piecewise:
             patience_ends = loop.time() + (PLACE_S if start else 0)
             while True:
                 try:
-                    async with aclosing(self._transcriber.transcribe(_once(pcm), ask)) as heard:
+                    async with aclosing(self._transcriber.transcribe(once(pcm), ask)) as heard:
                         return [shifted(transcript, offset_s) async for transcript in heard if transcript.final]
                 except TryLater as full:
                     # The first piece tells whether there is a place at all; the later ones wait their turn.
@@ -121,7 +122,3 @@ def _quietest(samples: "memoryview[int]", start: int, end: int, rate: int) -> in
     while stretches[last + 1 : last + 2] == [stretches[first]]:
         last += 1
     return start + (first + last + width) * frame // 2
-
-
-async def _once(pcm: Pcm) -> Stream[Pcm]:
-    yield pcm

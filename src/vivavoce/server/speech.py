@@ -10,6 +10,7 @@ from vivavoce.audio.wav import wav_header
 from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE
 from vivavoce.core.engines import Speaker, Speaking
 from vivavoce.core.errors import unknown_voice
+from vivavoce.core.streams import once
 from vivavoce.core.tokens import text_tokens
 from vivavoce.server.aside import aside
 from vivavoce.server.connection import Outlet, read_body, while_connected
@@ -98,7 +99,7 @@ class Reading:
     async def _spoken(self) -> AsyncGenerator[bytes, None]:
         request = self._request
         speaking = Speaking(request.voice_name, speed=request.speed or 1.0, style=request.instructions or None)
-        async with aclosing(self._speaker.speak(_once(request.input), speaking)) as sounds:
+        async with aclosing(self._speaker.speak(once(request.input), speaking)) as sounds:
             async for sound in sounds:
                 if sound.pcm.data:
                     self._samples += sound.pcm.samples
@@ -112,7 +113,3 @@ def streamed_wav_header() -> bytes:
     """The 44 bytes before 16-bit mono samples at `SPOKEN_RATE` whose number nobody knows yet."""
     plain = wav_header(0, SPOKEN_RATE)
     return plain[:4] + ENDLESS + plain[8:40] + ENDLESS
-
-
-async def _once(text: str) -> AsyncGenerator[str, None]:
-    yield text

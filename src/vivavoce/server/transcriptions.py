@@ -13,6 +13,7 @@ from vivavoce.audio.wav import read_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
 from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
+from vivavoce.core.streams import once
 from vivavoce.server.aiml import call_of
 from vivavoce.server.connection import Outlet, send_in_time, while_connected
 from vivavoce.server.forms import chunks, read_form
@@ -125,7 +126,7 @@ class Transcriptions:
         await outlet.finish()
 
     async def _hear(self, asked: Asked, pcm: Pcm) -> AsyncGenerator[Transcript, None]:
-        async with aclosing(asked.transcriber.transcribe(_once(pcm), asked.ask)) as heard:
+        async with aclosing(asked.transcriber.transcribe(once(pcm), asked.ask)) as heard:
             async for transcript in heard:
                 # An engine that translates says that its text is English; one that cannot says what it heard.
                 if self._translate and transcript.language not in (None, "en"):
@@ -157,10 +158,6 @@ class Transcriptions:
             if error.code == "audio_too_long":
                 raise transcription_errors.too_long(None, SECONDS) from None
             raise
-
-
-async def _once(pcm: Pcm) -> AsyncGenerator[Pcm, None]:
-    yield pcm
 
 
 async def _whole(send: Send, status: int, body: bytes, kind: str) -> None:
