@@ -340,6 +340,9 @@ async def test_each_status_is_told_as_what_it_means_for_our_client(
         ({"retry-after-ms": "soon", "retry-after": "2"}, 2, 2),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 0),
         ({"retry-after": "999999999"}, 86_400, 86_400),
+        ({"llm_provider-retry-after": "7"}, 7, 7),
+        ({"llm_provider-retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0, 0),
+        ({"llm_provider-retry-after": "7", "retry-after": "2"}, 2, 2),
     ],
 )
 async def test_when_to_come_back_is_passed_on(

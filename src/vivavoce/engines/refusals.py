@@ -20,6 +20,8 @@ REFUSED = {400, 413, 422}
 GONE = "audio_not_found"
 """What OpenAI says of an earlier answer that it no longer has."""
 LATE = {408, 504}
+OF_LITELLM = "llm_provider-"
+"""Before the names of headers that LiteLLM's proxy was answered with."""
 NO_QUOTA = "insufficient_quota"
 """OpenAI's word, as type and code, for an account that has no more to spend."""
 LONGEST_WAIT_S = 86_400.0
@@ -62,17 +64,22 @@ def wait_s(headers: Mapping[str, str]) -> float | None:
     """For how many seconds another server asks to be left alone, at most a day; None where it does not say.
 
     `retry-after-ms` is OpenAI's own, and goes first, as in its clients; `retry-after` is seconds or a date (RFC 9110).
+    LiteLLM's proxy puts its own prefix before both.
     """
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        said = headers.get(name, "").strip()
+        said = _header(headers, name).strip()
         if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", said):
             return min(float(said) * unit_s, LONGEST_WAIT_S)
     try:
-        until = parsedate_to_datetime(headers.get("retry-after", ""))
+        until = parsedate_to_datetime(_header(headers, "retry-after"))
         seconds = (until - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_WAIT_S)
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    return headers.get(name) or headers.get(OF_LITELLM + name) or ""
 
 
 def _said(body: bytes) -> Said:
