@@ -1,17 +1,25 @@
 """A brain that calls tools as it is told: an OpenAI-compatible server of a few lines, for our server to think with.
 
 With tools it calls the first, or the one that is named, with arguments made from its schema; with a tool's result it
-says it; with a schema for its answer it answers with an example of it; asked to break off, it does.
+says it; with a schema for its answer it answers with an example of it; asked to break off, to go on and on, to fail or
+to refuse, it does.
 """
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 EXAMPLES: dict[str, Any] = {"string": "Paris", "integer": 42, "number": 1.5, "boolean": True, "null": None}
+FAILS = {"fail": 500, "refuse": 429}
+RETRY_AFTER_S = 7
+ENDLESS = 1000
+"""Words of an answer that goes on and on, 20 ms each."""
+LEFT: SimpleQueue[str] = SimpleQueue()
+"""What was asked in each request whose client has left before its answer ended."""
 
 
 def example(schema: dict[str, Any], root: dict[str, Any]) -> Any:
@@ -60,10 +68,17 @@ class Caller(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        words = text_of(asked["messages"][-1])
+        if status := next((status for word, status in FAILS.items() if f"Please {word}" in words), None):
+            self._fail(status)
+            return
         told, reason = deltas(asked)
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
+        if "on and on" in words:
+            self._go_on(words)
+            return
         for delta in told:
             self._send({"choices": [{"index": 0, "delta": delta}]})
         if reason:
@@ -73,6 +88,24 @@ class Caller(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+    def _fail(self, status: int) -> None:
+        body = json.dumps({"error": {"message": "Not now.", "type": "requests", "param": None, "code": None}}).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.send_header("retry-after", str(RETRY_AFTER_S))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _go_on(self, words: str) -> None:
+        pace = Event()
+        try:
+            for index in range(ENDLESS):
+                pace.wait(0.02)
+                self._send({"choices": [{"index": 0, "delta": {"content": f"This is sentence {index}. "}}]})
+        except ConnectionError:
+            LEFT.put(words)
 
     def _send(self, chunk: dict[str, Any]) -> None:
         self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")

@@ -4,6 +4,7 @@ They take minutes and the network the first time, so they are collected only whe
 `make compat`.
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.compat.caller import calling
+from tests.compat.proxy import KEY as PROXY_KEY
+from tests.compat.proxy import Proxy, proxying
 from tests.support.weights import link_weights
 from vivavoce.testing.serving import serving
 
@@ -49,6 +52,44 @@ second calls tools (see `caller`).
 Pieces of sound are of such lengths that they cannot be joined unless the server cuts them anew.
 """
 
+MODELS = ("gpt-4o-mini-audio-preview", "gpt-4o-audio-preview", "whisper-1", "gpt-4o-mini-transcribe", "tts-1")
+"""Those of the script that the proxy has."""
+GONE = "gone"
+"""A model that the proxy has, of a server that is not there."""
+ENGINE = """
+[engines.%s]
+use = "openai"
+options = { base_url = "%s/v1", api_key = "%s", model = "%s" }
+"""
+ENGINES = {
+    "there": "gpt-4o-mini-audio-preview",
+    "caller": "gpt-4o-audio-preview",
+    "ear": "whisper-1",
+    "voice": "tts-1",
+    "gone": GONE,
+}
+BEFORE = """
+[models."gpt-4o-mini-audio-preview"]
+respond = "there"
+[models."gpt-4o-audio-preview"]
+respond = "caller"
+[models.cascade]
+hear = "ear"
+think = "there"
+speak = "voice"
+[models.cascade-that-calls]
+hear = "ear"
+think = "caller"
+speak = "voice"
+[models.gone]
+respond = "gone"
+[models.whisper-1]
+hear = "ear"
+[models.tts-1]
+speak = "voice"
+"""
+"""A server all of whose engines are behind the proxy: it asks a whole model there, or for each of the roles."""
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Collect nothing here unless this folder, or something in it, was named."""
@@ -85,5 +126,25 @@ def default(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the embedded engines, where their weights have been fetched."""
     home = tmp_path_factory.mktemp("default")
     link_weights(home)
+    with serving(home) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def proxy(scripted: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """LiteLLM's proxy before the server whose answers are known beforehand."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    models = [(model, scripted) for model in MODELS]
+    with proxying(tmp_path_factory.mktemp("proxy"), [*models, (GONE, closed)]) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def before(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server before the proxy, which is before the server whose answers are known."""
+    home = tmp_path_factory.mktemp("before")
+    engines = "".join(ENGINE % (name, proxy.url, PROXY_KEY, model) for name, model in ENGINES.items())
+    (home / "vivavoce.toml").write_text(engines + BEFORE)
     with serving(home) as server:
         yield server.url

@@ -7,6 +7,7 @@ import pytest
 
 from tests.compat.conftest import HEARS, SAYS
 from tests.compat.environments import Client, environment
+from tests.compat.proxy import PACKAGES
 
 LIMIT_S = 180
 ARCHITECTURE = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -16,7 +17,7 @@ CLIENTS = [
     Client("openai2", "openai_python.py", ("openai>=2,<3",)),
     Client("node", "openai_node.mjs", (f"node-linux-{ARCHITECTURE}@22", "openai@7")),
     Client("langchain", "langchain_chat.py", ("langchain-openai>=1.7,<2",)),
-    Client("litellm", "litellm_sdk.py", ("litellm[mcp]>=1.106,<2",)),
+    Client("litellm", "litellm_sdk.py", PACKAGES),
     Client("pydantic_ai", "pydantic_ai_agent.py", ("pydantic-ai-slim[openai]>=2.68,<3",)),
     Client("instructor", "instructor_client.py", ("instructor>=1.17,<2",)),
     Client("agents", "agents_sdk.py", ("openai-agents[voice]>=0.24,<0.25",)),

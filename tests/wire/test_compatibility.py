@@ -42,7 +42,7 @@ SECTIONS: dict[str, list[type[Struct]]] = {
 HEADERS = "Headers"
 NOT_SERVED = "Endpoints that are not served"
 MEASURED = "Through LiteLLM's proxy"
-"""By `vivavoce conform`; names no field of ours."""
+"""By `vivavoce conform` in tests/compat; names no field of ours."""
 OURS = {"as the original", "superset", "ignored", "refused"}
 NOT_OURS = {"ignored", "refused", "not given"}
 """What may become of a field of the original's that no struct of ours has."""
