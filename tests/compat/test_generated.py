@@ -48,7 +48,7 @@ REFUSED = [
         "'timestamp_granularities' of 'word' is only supported with response_format 'verbose_json'.",
         "asks for times of words in an answer that has no room for them (and in the language 'language')",
     ),
-    Refused("*Models.test_[mrs]*_delete*", "Not allowed to DELETE", "no model here is fine-tuned: none can be deleted"),
+    Refused("*Models.test_[mrs]*_delete*", "does not exist", "no model here is fine-tuned: none can be deleted"),
     Refused("*.test_method_list_with_all_params*", "Invalid 'limit': integer below minimum value.", "limit is 0"),
 ]
 

@@ -91,9 +91,9 @@ async def test_a_wrong_method_is_told_the_right_ones(serving: Serving) -> None:
     for path, allowed in (
         ("/v1/chat/completions", "GET, HEAD, POST"),
         ("/models", "GET, HEAD"),
-        (f"/models/{MODEL}", "GET, HEAD"),
+        (f"/models/{MODEL}", "DELETE, GET, HEAD"),
     ):
-        answer = await served.http.delete(path)
+        answer = await served.http.put(path)
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
@@ -121,6 +121,22 @@ async def test_models_are_listed_and_an_unknown_one_is_not_found(serving: Servin
         "param": "model",
         "code": "model_not_found",
     }
+
+
+async def test_no_model_is_deleted(serving: Serving) -> None:
+    served = await serving(models={MODEL: model(), "org/other": model()})
+    with pytest.raises(openai.NotFoundError) as missing:
+        await served.openai.models.delete("fake_id")
+    assert missing.value.body == {
+        "message": "The model 'fake_id' does not exist",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "model_not_found",
+    }
+    for name in (MODEL, "org/other"):
+        answer = await served.http.delete(f"/v1/models/{name}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "model_not_deletable")
+    assert len([each async for each in served.openai.models.list()]) == 2
 
 
 async def test_the_root_says_what_this_is(serving: Serving) -> None:
@@ -176,6 +192,19 @@ async def test_without_keys_a_body_is_json_or_refused(serving: Serving) -> None:
         assert response.json()["error"]["code"] == "unsupported_media_type"
     headers = {"content-type": "Application/JSON; charset=utf-8"}
     assert (await served.http.post("/v1/chat/completions", content=b"{}", headers=headers)).status_code == 400
+
+
+async def test_what_is_not_there_is_said_before_what_a_body_should_be(serving: Serving) -> None:
+    served = await serving()
+    for kind in ("text/plain", "multipart/form-data; boundary=x", ""):
+        headers = {"content-type": kind, "origin": "https://evil.example"}
+        for path, status, code in (
+            ("/v1/nothing", 404, "unknown_url"),
+            ("/v1/chat/completions/", 404, "unknown_url"),
+            ("/v1/models", 405, "method_not_supported"),
+        ):
+            response = await served.http.post(path, content=b"{}", headers=headers)
+            assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
 async def test_without_keys_a_form_is_taken_from_programs_and_from_our_own_pages_only(serving: Serving) -> None:

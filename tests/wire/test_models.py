@@ -5,7 +5,7 @@ from openai.types import Model
 from tests.wire.recorded import shape, whole
 from vivavoce.core.errors import NotFound
 from vivavoce.wire import errors
-from vivavoce.wire.models import model, model_list, no_access, not_a_chat_model, unknown_model
+from vivavoce.wire.models import model, model_list, no_access, not_a_chat_model, not_to_be_deleted, unknown_model
 
 
 def test_a_model_is_read_strictly_by_the_official_client() -> None:
@@ -24,6 +24,12 @@ def test_a_model_has_the_shape_of_the_recorded_one() -> None:
     ours = shape(json.loads(model("ours", 1, "vivavoce")))
     assert ours.pop(".shutdown_date") == "NoneType"
     assert list(ours.items()) == list(shape(whole("ModelsTests-GetModelInfo")).items())
+
+
+def test_a_model_that_is_there_is_not_deleted() -> None:
+    error = not_to_be_deleted("ours")
+    assert (error.status, error.param, error.code) == (403, "model", "model_not_deletable")
+    assert error.message == "The model 'ours' is not fine-tuned, and cannot be deleted."
 
 
 def test_an_unknown_model_is_told_in_the_recorded_words() -> None:

@@ -69,11 +69,20 @@ class Pages:
 
     async def model(self, request: Request) -> Response:
         """One model."""
+        name, found = self._named(request)
+        return Response(wire.model(name, found.created, found.card.owner), media_type=JSON)
+
+    async def delete_model(self, request: Request) -> Response:
+        """Delete no model: which there are, the configuration says."""
+        name, _ = self._named(request)
+        raise wire.not_to_be_deleted(name)
+
+    def _named(self, request: Request) -> tuple[str, Model]:
         name: str = request.path_params["model"]
-        found: Model | None = self._service.models.get(name)
+        found = self._service.models.get(name)
         if found is None:
             raise wire.unknown_model(name)
-        return Response(wire.model(name, found.created, found.card.owner), media_type=JSON)
+        return name, found
 
 
 def create_app(service: Service) -> ASGIApp:
@@ -86,6 +95,7 @@ def create_app(service: Service) -> ASGIApp:
         "isReady": pages.ready,
         "listModels": pages.models,
         "retrieveModel": pages.model,
+        "deleteModel": pages.delete_model,
         "createChatCompletion": ChatCompletions(service),
         "listChatCompletions": stored.list,
         "getChatCompletion": stored.retrieve,
@@ -108,7 +118,7 @@ def create_app(service: Service) -> ASGIApp:
     app: ASGIApp = Router(routes, redirect_slashes=False)
     if service.replies is not None:
         app = Idempotent(app, service.access, service.replies)
-    app = Edge(app, service.access)
+    app = Edge(app, service.access, routes)
     if service.aiml:
         app = LikeAiml(app)
     if service.access.origins:

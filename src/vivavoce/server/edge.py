@@ -6,9 +6,10 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.core.errors import (
@@ -57,9 +58,10 @@ class UnsupportedMedia(PublicError):
 class Edge:
     """ASGI around the routes: who may come in, and what is said of every error."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, routes: Sequence[Route]) -> None:
         self._app = app
         self._access = access
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -101,6 +103,8 @@ class Edge:
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         if scope["method"] != "POST" or kind == b"application/json":
             return
+        if not any(route.matches(scope)[0] is Match.FULL for route in self._routes):
+            return  # nothing is there that would read it
         if kind != b"multipart/form-data":
             raise UnsupportedMedia("Send the body as Content-Type: application/json.", code="unsupported_media_type")
         origin = headers.get(b"origin", b"").decode("latin-1").lower()

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from vivavoce.core.errors import NotFound
+from vivavoce.core.errors import Forbidden, NotFound
 
 
 class ModelBody(msgspec.Struct):
@@ -39,8 +39,15 @@ def model_list(models: Iterable[tuple[str, int, str]]) -> bytes:
 
 
 def unknown_model(name: str) -> NotFound:
-    """The error of `GET /v1/models/{name}`."""
+    """The error of `GET` and `DELETE /v1/models/{name}`."""
     return NotFound(f"The model '{name[:128]}' does not exist", param="model", code="model_not_found")
+
+
+def not_to_be_deleted(name: str) -> Forbidden:
+    """The error of `DELETE` for a model that is there: the original deletes fine-tuned ones alone, and none is here."""
+    return Forbidden(
+        f"The model '{name[:128]}' is not fine-tuned, and cannot be deleted.", param="model", code="model_not_deletable"
+    )
 
 
 def no_access(name: str) -> NotFound:

@@ -142,7 +142,8 @@ def _answers(operation: Operation, ways: Ways) -> dict[int, Content]:
     repeated = (400, 409, 422) if _repeats(operation, ways) else ()
     fails: Mapping[int, Kinds] = {**dict.fromkeys((*kept_out, *repeated), (Envelope,)), **operation.fails}
     good = HTTPStatus.CREATED if ways.aiml and operation.id == CREATES else HTTPStatus.OK
-    return {good.value: operation.gives, **{status: {JSON: kinds} for status, kinds in fails.items()}}
+    gives: dict[int, Content] = {good.value: operation.gives} if operation.gives else {}
+    return gives | {status: {JSON: kinds} for status, kinds in fails.items()}
 
 
 def _answer(status: int, content: Content) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Operation:
     """After the prefix; `{name:path}` may hold slashes."""
     what: str
     gives: Content
-    """With status 200."""
+    """With status 200; empty where that never comes."""
     query: type[Query] | None = None
     takes: Content = field(default_factory=dict[str, Any])
     fails: Mapping[int, Kinds] = field(default_factory=lambda: PAGE)
@@ -83,6 +83,14 @@ OPERATIONS = (
         "One model.",
         {JSON: (ModelBody,)},
         fails=FOUND,
+    ),
+    Operation(
+        "deleteModel",
+        "DELETE",
+        "/models/{model:path}",
+        "Delete a fine-tuned model: there is none.",
+        {},
+        fails={**FOUND, 403: (Envelope,)},
     ),
     Operation(
         "createChatCompletion",
