@@ -130,6 +130,8 @@ def test_sampling_reaches_the_turn() -> None:
     assert turn_of(sent).sampling == Sampling(0.0, 0.5, -1, ("a", "b"), -2.0, 2.0, 5)
     assert turn_of(body(stop="end")).sampling.stop == ("end",)
     assert turn_of(body(stop="")).sampling == Sampling()
+    for seed, used in ((9_223_372_036_854_776_000, 2**63 - 1), (-9_223_372_036_854_776_000, -(2**63))):
+        assert turn_of(body(seed=seed)).sampling.seed == used
     assert turn_of(body(temperature=None, stop=None, n=None, seed=None, stream=None)).sampling == Sampling()
 
 
@@ -421,14 +423,23 @@ BAD: dict[str, tuple[bytes, str, str | None, str | None]] = {
         "max_tokens",
         "invalid_type",
     ),
-    "a seed no engine takes": (
-        body(seed=2**63),
+    "a seed that is too great": (
+        body(seed=9_223_372_036_854_776_001),
         (
-            "Invalid 'seed': integer above maximum value. Expected a value <= 9223372036854775807, "
-            "but got 9223372036854775808 instead."
+            "Invalid 'seed': integer above maximum value. Expected a value <= 9223372036854776000, "
+            "but got 9223372036854776001 instead."
         ),
         "seed",
         "integer_above_max_value",
+    ),
+    "a seed that is too small": (
+        body(seed=-9_223_372_036_854_776_001),
+        (
+            "Invalid 'seed': integer below minimum value. Expected a value >= -9223372036854776000, "
+            "but got -9223372036854776001 instead."
+        ),
+        "seed",
+        "integer_below_min_value",
     ),
     "number without end": (
         body(temperature="@").replace(b'"@"', b"1e999"),

@@ -71,6 +71,11 @@ def test_messages_have_the_recorded_keys_and_what_belongs_to_the_schema() -> Non
     assert list(shape(mine[1])) == [path for path in shape(theirs[1]) if "image_url." not in path]
 
 
+@pytest.mark.parametrize("seed", [-9_223_372_036_854_776_000, 9_223_372_036_854_776_000])
+def test_the_farthest_seeds_are_given_back_as_they_were_sent(seed: int) -> None:
+    assert completion(seed=seed)["seed"] == seed
+
+
 def test_all_of_the_request_is_given_back_as_it_was_sent() -> None:
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}, "more": 1}}
     found = completion(

@@ -95,11 +95,15 @@ def _bad_choice(match: Found, param: str, _sent: object, values: str) -> BadRequ
 
 
 def _out_of_range(match: Found, param: str, sent: object, _values: str) -> BadRequest:
-    above = match[2].startswith("<")
-    kind = "integer" if match[1] == "int" else "decimal"
+    return out_of_range(param, "integer" if match[1] == "int" else "decimal", match[2], match[3], sent)
+
+
+def out_of_range(param: str, kind: str, relation: str, bound: object, sent: object) -> BadRequest:
+    """The error for a number that is not `relation` (`<=` or `>=`) `bound`."""
+    above = relation.startswith("<")
     side, limit = ("above", "maximum") if above else ("below", "minimum")
     got = f", but got {_plain(str(sent))[:SHOWN_CHARACTERS]} instead" if NUMBER.fullmatch(str(sent)) else ""
-    words = f"Invalid '{param}': {kind} {side} {limit} value. Expected a value {match[2]} {_plain(match[3])}{got}."
+    words = f"Invalid '{param}': {kind} {side} {limit} value. Expected a value {relation} {_plain(str(bound))}{got}."
     return BadRequest(words, param=param, code=f"{kind}_{side}_{limit[:3]}_value")
 
 

@@ -21,7 +21,9 @@ from vivavoce.wire.tools import Choice, CustomTool, FunctionBody, FunctionTool, 
 
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Seed: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+SEEDS = 9_223_372_036_854_776_000
+"""The original's limit on either side: 2 to the 63rd as its schema rounds it, which no constraint here can be."""
+Seed: TypeAlias = Annotated[int, Meta(extra_json_schema={"minimum": -SEEDS, "maximum": SEEDS})]
 Format: TypeAlias = Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
 Words: TypeAlias = Annotated[str, Meta(max_length=2**20)]
 """As much as the original takes in one text."""

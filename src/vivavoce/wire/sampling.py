@@ -4,20 +4,26 @@ import re
 
 from vivavoce.core.errors import BadRequest
 from vivavoce.core.turn import Sampling
-from vivavoce.wire.request import ChatRequest
+from vivavoce.wire.invalid import out_of_range
+from vivavoce.wire.request import SEEDS, ChatRequest
 
 NO_LOGPROBS = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
 TOKEN = re.compile(r"[0-9]{1,9}")
 """A token's id, as JSON has it in a key."""
 SHOWN_CHARACTERS = 64
+INT64 = range(-(2**63), 2**63)
+"""The seeds that engines take; the original allows a few more."""
 
 
 def check(request: ChatRequest) -> None:
-    """Refuse what contradicts itself.
+    """Refuse what contradicts itself, and a seed beyond the original's limits.
 
     Raises:
-        BadRequest: candidates are asked for without the tokens they stand beside.
+        BadRequest: candidates are asked for without the tokens they stand beside; the seed is out of range.
     """
+    if request.seed is not None and abs(request.seed) > SEEDS:
+        relation, bound = ("<=", SEEDS) if request.seed > 0 else (">=", -SEEDS)
+        raise out_of_range("seed", "integer", relation, bound, request.seed)
     if request.top_logprobs and not request.logprobs:
         raise BadRequest(NO_LOGPROBS, param="top_logprobs")
 
@@ -41,7 +47,7 @@ def chosen(request: ChatRequest) -> Sampling:
     return Sampling(
         temperature=request.temperature,
         top_p=request.top_p,
-        seed=request.seed,
+        seed=None if request.seed is None else min(max(request.seed, INT64.start), INT64.stop - 1),
         stop=tuple(text for text in stop if text),
         presence_penalty=request.presence_penalty or 0.0,
         frequency_penalty=request.frequency_penalty or 0.0,
