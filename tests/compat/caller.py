@@ -16,7 +16,7 @@ from typing import Any
 EXAMPLES: dict[str, Any] = {"string": "Paris", "integer": 42, "number": 1.5, "boolean": True, "null": None}
 FAILS = {"fail": 500, "refuse": 429}
 RETRY_AFTER_S = 7
-ENDLESS = 1000
+ENDLESS = 500
 """Words of an answer that goes on and on, 20 ms each."""
 LEFT: SimpleQueue[str] = SimpleQueue()
 """What was asked in each request whose client has left before its answer ended."""

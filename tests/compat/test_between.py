@@ -15,7 +15,7 @@ WAYS = ["gpt-4o-mini-audio-preview", "cascade"]
 """The first server asks for the whole answer, and for each role by itself."""
 CALLING = ["gpt-4o-audio-preview", "cascade-that-calls"]
 LIMIT_S = 5
-"""For the end of what nobody waits for; far below the 20 s that it would take."""
+"""For the end of what nobody waits for; far below the 10 s that it would take."""
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 
 
