@@ -11,6 +11,7 @@ from vivavoce.core.errors import BadRequest, unknown_voice
 from vivavoce.engines.extras import library
 from vivavoce.engines.sherpa import models
 from vivavoce.engines.sherpa.ears import RATE, Ears
+from vivavoce.engines.sherpa.files import Setting
 from vivavoce.engines.sherpa.voice import Voice
 
 
@@ -39,7 +40,7 @@ class SherpaOnnx:
         """A WAV file of the voice to sound like, for models that want one."""
         reference_text: str = ""
         """What is said in it."""
-        settings: dict[str, models.Setting] = {}
+        settings: dict[str, Setting] = {}
         """Arguments of the library's own, files among them."""
 
     def __init__(self, options: Options) -> None:

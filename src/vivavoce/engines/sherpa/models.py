@@ -1,4 +1,4 @@
-"""What is in a folder of a sherpa-onnx model: which kind it is, and which of its files is which argument.
+"""What a folder of a sherpa-onnx model holds: which kind it is, and how the library makes it.
 
 The library has a factory or a configuration for each kind, with an argument for each file. So a kind it learns
 tomorrow is found here as well, if its files are named after the arguments, as the library's own releases name them.
@@ -6,33 +6,13 @@ tomorrow is found here as well, if its files are named after the arguments, as t
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-Setting: TypeAlias = str | int | float | bool
-Settings: TypeAlias = Mapping[str, Setting]
-
-PATTERNS = {
-    "tokens": ("*tokens.txt",),
-    "model": ("*model*.onnx", "*.onnx"),
-    "paraformer": ("*model*.onnx", "*.onnx"),
-    "acoustic_model": ("model*.onnx",),
-    "vocoder": ("*voc*.onnx", "*hifigan*.onnx"),
-    "preprocessor": ("preprocess*.onnx",),
-    "uncached_decoder": ("uncached_decode*.onnx",),
-    "cached_decoder": ("cached_decode*.onnx",),
-    "encoder": ("*encoder*.onnx", "*encode*.onnx"),
-    "voices": ("voices*.bin",),
-    "vocab_json": ("vocab.json",),
-    "token_scores_json": ("token_scores.json",),
-    "data_dir": ("espeak-ng-data",),
-    "dict_dir": ("dict",),
-    "lexicon": ("lexicon*.txt",),
-    "lang": (),
-}
-"""What an argument's file is called, where it is not `*ARGUMENT*.onnx`."""
+from vivavoce.engines.sherpa import files
+from vivavoce.engines.sherpa.files import Settings
 
 
 class Unclear(RuntimeError):
@@ -80,7 +60,7 @@ def recogniser(found: Found, language: str, settings: Settings) -> Any:
     """
     arguments = inspect.signature(found.make).parameters
     wanted = {name for name, argument in arguments.items() if argument.default is inspect.Parameter.empty}
-    given = _files(found.folder, wanted, small=True) | _placed(found.folder, settings)
+    given = files.find(found.folder, wanted, small=True) | files.placed(found.folder, settings)
     if "language" in arguments:  # else Whisper takes everything for English
         given.setdefault("language", language)
     if missing := wanted - set(given):
@@ -99,7 +79,7 @@ def voice(sherpa: Any, found: Found, settings: Settings) -> Any:
     holders = {name: each for each in (config, config.model, getattr(config.model, found.kind)) for name in dir(each)}
     own = getattr(config.model, found.kind)
     named = [name for name in dir(own) if name[0] != "_" and isinstance(getattr(own, name), str)]
-    given = _files(found.folder, named, small=False) | _placed(found.folder, settings)
+    given = files.find(found.folder, named, small=False) | files.placed(found.folder, settings)
     _check(given, set(holders))
     for name, value in given.items():
         setattr(holders[name], name, value)
@@ -116,31 +96,6 @@ def _kind_of(folder: Path, known: Collection[str]) -> str:
     if list(folder.glob("*joiner*.onnx")):
         return "transducer"
     raise Unclear(f"{folder}: its name does not tell what it is; set `kind` to one of {', '.join(known)}")
-
-
-def _files(folder: Path, arguments: Iterable[str], *, small: bool) -> dict[str, str]:
-    """Those arguments that are files of the folder; an 8-bit one before others where `small`, after them elsewhere."""
-    found: dict[str, str] = {}
-    for argument in arguments:
-        for pattern in PATTERNS.get(argument, (f"*{argument}*.onnx",)):
-            fitting = sorted(folder.glob(pattern), key=lambda path: (("int8" in path.name) != small, path.name))
-            if fitting:
-                several = fitting if argument == "lexicon" else fitting[:1]
-                found[argument] = ",".join(map(str, several))
-                break
-    return found
-
-
-def _placed(folder: Path, settings: Settings) -> dict[str, Setting]:
-    """Settings, those that name files of the folder with its path."""
-
-    def place(value: Setting) -> Setting:
-        if not isinstance(value, str) or not value:
-            return value
-        paths = [folder / part for part in value.split(",")]
-        return ",".join(map(str, paths)) if all(path.exists() for path in paths) else value
-
-    return {name: place(value) for name, value in settings.items()}
 
 
 def _check(given: Iterable[str], known: Collection[str]) -> None:
