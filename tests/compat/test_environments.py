@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat import environments
+from tests.compat import environments as clients
 from tests.compat.environments import Client
+from tests.support import environments
 
 SOMEBODY = Client("somebody", "some.py", ("something==1",))
 
@@ -19,8 +20,8 @@ def test_one_that_was_not_finished_is_made_anew(tmp_path: Path, monkeypatch: pyt
         if len(steps) == 2:
             raise AssertionError("no network")
 
-    monkeypatch.setattr(environments, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(environments, "_run", run)
+    monkeypatch.setattr(clients, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(environments, "run", run)
     with pytest.raises(AssertionError, match="no network"):
         SOMEBODY.installed()
     home = SOMEBODY.installed()
@@ -32,8 +33,8 @@ def test_one_that_was_not_finished_is_made_anew(tmp_path: Path, monkeypatch: pyt
 
 def test_it_is_made_anew_when_it_should_hold_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
-    monkeypatch.setattr(environments, "CACHE", tmp_path)
-    monkeypatch.setattr(environments, "_run", lambda _home, *command: steps.append(command[-1]))
+    monkeypatch.setattr(clients, "CACHE", tmp_path)
+    monkeypatch.setattr(environments, "run", lambda _home, *command: steps.append(command[-1]))
     SOMEBODY.installed()
     Client("somebody", "some.py", ("something==2",)).installed()
     assert steps[1::2] == ["something==1", "something==2"]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tests.compat.environments import HERE, ROOT, Client, environment
+from tests.compat.environments import HERE, Client, environment
+from tests.support.environments import ROOT
 
 LIMIT_S = 240
 # One version: their placeholders, such as the models that conftest has aliases for, change from one to the next

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from tests.extras.environments import HERE, ROOT, extras, python_of
+from tests.extras.environments import HERE, extras, python_of
+from tests.support.environments import ROOT
 
 
 def main() -> int:
