@@ -1,17 +1,15 @@
 """Qwen-Omni models of two layers: transformers itself loads them, and the whole path answers."""
 
 import threading
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import OpenAI
 
-from tests.extras.conftest import noise
+from tests.extras import paths
+from tests.extras.conftest import Serve, noise
 from tests.extras.omni import making
-from vivavoce.audio.wav import read_wav, write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.errors import BadRequest
 from vivavoce.core.turn import (
@@ -35,7 +33,6 @@ from vivavoce.engines.omni.engine import Omni
 from vivavoce.engines.omni.words import Words
 from vivavoce.testing import check_responder
 from vivavoce.testing.scripted import tone
-from vivavoce.testing.serving import serving
 
 MAKING = {"qwen2_5": making.qwen2_5, "qwen3": making.qwen3}
 SHORT = {"device": "cpu", "max_answer": 12, "max_speech_s": 0.5}
@@ -279,31 +276,18 @@ async def test_what_cannot_be_loaded_is_one_line(tmp_path: Path, running: Callab
     assert "\n" not in str(missing.value)
 
 
-def test_as_a_model_of_the_server(folders: dict[str, Path], tmp_path: Path) -> None:
-    (tmp_path / "vivavoce.toml").write_text(f"""
+@pytest.mark.parametrize(("kind", "speaker"), [("qwen2_5", "Bob"), ("qwen3", "bob")])
+async def test_as_a_model_of_the_server(folders: dict[str, Path], kind: str, speaker: str, serve: Serve) -> None:
+    async with serve(f"""
 [engines.omni]
 use = "transformers"
-options = {{ model = "{folders["qwen2_5"]}", device = "cpu", max_answer = 12, max_speech_s = 0.5 }}
+options = {{ model = "{folders[kind]}", device = "cpu", max_answer = 12, max_speech_s = 0.5 }}
 [models."gpt-4o-mini-audio-preview"]
 respond = "omni"
-voices = {{ alloy = "Bob" }}
-""")
-    question = b64encode(write_wav(noise(1))).decode()
-    said = [{"type": "input_audio", "input_audio": {"data": question, "format": "wav"}}]
-    with (
-        serving(tmp_path, "--config", "vivavoce.toml") as server,
-        OpenAI(base_url=f"{server.url}/v1", api_key="x") as ask,
-    ):
-        common = {"model": "gpt-4o-mini-audio-preview", "messages": [{"role": "user", "content": said}]}
-        spoken = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
-        whole = ask.chat.completions.create(**common, **spoken)  # type: ignore[call-overload]
-        audio = whole.choices[0].message.audio
-        sound = read_wav(b64decode(audio.data))
-        assert sound is not None
-        assert (sound.rate, sound.seconds, len(audio.transcript)) == (24_000, 0.5, 12)
-        assert whole.usage.completion_tokens_details.audio_tokens == 10
-        spoken["audio"]["format"] = "pcm16"  # type: ignore[index]
-        chunks = list(ask.chat.completions.create(**common, **spoken, stream=True))  # type: ignore[call-overload]
-        deltas = [chunk.choices[0].delta.audio for chunk in chunks if chunk.choices and chunk.choices[0].delta.audio]
-        assert "".join(delta.transcript or "" for delta in deltas) == audio.transcript
-        assert len(b"".join(b64decode(delta.data or "") for delta in deltas)) == 24_000
+voices = {{ alloy = "{speaker}" }}
+""") as client:
+        transcript, sound, usage = await paths.chat(client, noise(1), "alloy")
+        streamed = await paths.streamed_chat(client, noise(1), "alloy")
+    assert (sound.rate, sound.seconds, len(transcript)) == (24_000, 0.5, 12)
+    assert usage.completion_tokens_details.audio_tokens == 10
+    assert (streamed[0], streamed[1].seconds) == (transcript, 0.5)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.extras.conftest import noise
+from tests.extras import paths
+from tests.extras.conftest import Serve, noise
 from tests.extras.sherpa import making
-from vivavoce.core.audio import SPOKEN_RATE, Pcm
+from tests.support.upstream import DONE, FIRST, Upstream, chunk
+from vivavoce.core.audio import SPOKEN_RATE, Pcm, join
 from vivavoce.core.engines import Hearing, Transcript, Utterance
 from vivavoce.core.errors import BadRequest
 from vivavoce.engines.child import EngineMissing
@@ -25,6 +27,22 @@ EARS: dict[str, Callable[[Path], Path]] = {
     "whisper-tiny": making.whisper,
 }
 SENTENCES = "Hello there. How are you? I am fine!"
+SERVED = """
+[engines.ear]
+use = "sherpa-onnx"
+options = {{ model = "{ear}" }}
+[engines.voice]
+use = "sherpa-onnx"
+options = {{ model = "{voice}", voices = {{ hum = 1 }} }}
+[models."gpt-4o-mini-audio-preview"]
+hear = "ear"
+think = "brain"
+speak = "voice"
+voices = {{ alloy = "hum" }}
+aliases = ["gpt-4o-mini-transcribe", "gpt-4o-mini-tts"]
+"""
+HUM_HZ = 300
+"""Of the speaker that is meant."""
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +233,25 @@ async def test_a_model_that_the_library_cannot_read_is_one_line(tmp_path: Path, 
     with pytest.raises(EngineMissing, match="options: Object contains unknown field `colour`"):
         async with running("sherpa-onnx", model=str(broken), colour="red"):
             pass
+
+
+@pytest.mark.parametrize("name", EARS)
+async def test_a_server_hears_and_speaks_with_it(folder: Path, name: str, serve: Serve, upstream: Upstream) -> None:
+    """Each of the ears, and the voice, on every path a client has to them."""
+    heard = " ".join(item.text for item in hear(load(folder / name), noise(2)) if item.final)
+    upstream.says = [FIRST, chunk("Hello there. How "), chunk("are you? I am fine!"), chunk(finish="stop"), DONE]
+    async with serve(SERVED.format(ear=folder / name, voice=folder / "vits-hum")) as client:
+        assert (await paths.transcription(client, noise(2))).text == heard
+        pieces, whole = await paths.streamed_transcription(client, noise(2))
+        assert "".join(pieces) == whole == heard
+        sounds = await paths.speech(client, SENTENCES, "alloy")
+        assert len(sounds) >= 3
+        said = join(sounds, SPOKEN_RATE)
+        transcript, answer, usage = await paths.chat(client, noise(2), "alloy")
+        streamed = await paths.streamed_chat(client, noise(2), "alloy")
+    assert transcript == streamed[0] == SENTENCES
+    for sound in (said, answer, streamed[1]):
+        assert sound.seconds == pytest.approx(36 * making.SAMPLES_A_LETTER / making.RATE, abs=0.3)
+        assert paths.pitch(sound) == pytest.approx(HUM_HZ, abs=5)
+    assert [asked["messages"][-1]["content"] for asked in upstream.asked[-2:]] == [heard] * 2
+    assert usage.prompt_tokens_details.audio_tokens == 20

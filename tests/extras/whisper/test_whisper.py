@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.extras.conftest import noise
+from tests.extras import paths
+from tests.extras.conftest import Serve, noise
 from tests.extras.whisper import making
+from tests.support.upstream import Upstream
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript
 from vivavoce.core.errors import BadRequest
@@ -146,6 +148,41 @@ async def test_what_cannot_be_loaded_is_one_line(
     assert str(missing.value).startswith("engine 'faster-whisper': ")
     assert said in str(missing.value)
     assert "\n" not in str(missing.value)
+
+
+SERVED = """
+[engines.ear]
+use = "faster-whisper"
+options = {{ model = "{ear}", device = "cpu", threads = 1, beam = 1 }}
+[engines.voice]
+use = "scripted"
+options = {{ speech_ms = 10 }}
+[models."gpt-4o-mini-audio-preview"]
+hear = "ear"
+think = "brain"
+speak = "voice"
+aliases = ["gpt-4o-mini-transcribe", "whisper-1"]
+"""
+
+
+async def test_a_server_hears_with_it(folder: Path, ears: FasterWhisper, serve: Serve, upstream: Upstream) -> None:
+    """On every path a client has to its ears."""
+    heard = " ".join(item.text for item in hear(ears, noise(4)))
+    words = [word.text for item in hear(ears, noise(4), words=True) for word in item.words]
+    async with serve(SERVED.format(ear=folder)) as client:
+        assert (await paths.transcription(client, noise(4))).text == heard
+        pieces, whole = await paths.streamed_transcription(client, noise(4))
+        assert "".join(pieces) == whole == heard
+        timed = await paths.transcription(
+            client, noise(4), model="whisper-1", response_format="verbose_json", timestamp_granularities=["word"]
+        )
+        assert [word.word for word in timed.words] == words
+        transcript, answer, usage = await paths.chat(client, noise(4), "alloy")
+        streamed = await paths.streamed_chat(client, noise(4), "alloy")
+    assert transcript == streamed[0] == "Hello."
+    assert answer.seconds == streamed[1].seconds > 0
+    assert [asked["messages"][-1]["content"] for asked in upstream.asked[-2:]] == [heard] * 2
+    assert usage.prompt_tokens_details.audio_tokens == 40
 
 
 def test_its_decoder_of_files_is_not_called() -> None:
