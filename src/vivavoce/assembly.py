@@ -1,6 +1,6 @@
 """Configuration to engines, engines to models: which engine plays which role for whom."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from vivavoce.core.errors import BadRequest, PublicError
 from vivavoce.core.listening import Piecewise
 from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
-from vivavoce.core.turn import Message, Sampling, Text, Turn, TurnEvent
+from vivavoce.core.turn import Message, Sampling, Speech, Stream, Text, Turn, TurnEvent
 from vivavoce.core.wrappers import Fallback, Timed
 from vivavoce.defaults import VOICES, snapshot
 from vivavoce.engines import registry
@@ -28,6 +28,9 @@ ELSEWHERE_FIRST_S = 60.0
 ELSEWHERE_BETWEEN_S = 30.0
 CREATED = 1734393600
 """17 December 2024: when the snapshot these models stand in for was made, in Unix seconds."""
+
+SILENCE = Pcm(bytes(16_000), 16_000)
+"""Half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +220,7 @@ def check_model(name: str, settings: ModelConfig, engines: Mapping[str, Engine])
 
 
 async def first_answer(engine: Engine) -> None:
-    """Have a process of ours answer once.
+    """Have a process of ours answer once, to sound as well where it is a language model that hears.
 
     Raises:
         EngineMissing: it does not.
@@ -226,6 +229,12 @@ async def first_answer(engine: Engine) -> None:
         await warm(engine)
     except PublicError as error:
         raise EngineMissing(f"engine '{engine.name}' does not answer: {error.message}") from None
+    if "think" in engine.plays and engine.card.listens:
+        try:
+            await _through(engine.in_time.generate(_turn(Speech(SILENCE, seconds=SILENCE.seconds))))
+        except PublicError as error:
+            why = f"cannot hear; is its `mmproj` made for its model? {error.message}"
+            raise EngineMissing(f"engine '{engine.name}' answers what is written, but {why}") from None
 
 
 async def warm(engine: Engine) -> None:
@@ -235,29 +244,33 @@ async def warm(engine: Engine) -> None:
         PublicError: it does not answer.
     """
     plays, itself = engine.plays.intersection(engine.card.roles), engine.in_time
-    turn = Turn((Message("user", (Text("Hi"),)),), sampling=Sampling(max_tokens=1))
     if "hear" in plays:
-        async with aclosing(itself.transcribe(_silence(), Hearing())) as heard:
-            async for _ in heard:
-                pass
+        await _through(itself.transcribe(_silence(), Hearing()))
     if "think" in plays:
-        async with aclosing(itself.generate(turn)) as said:
-            async for _ in said:
-                pass
+        await _through(itself.generate(_turn(Text("Hi"))))
     if "respond" in plays:
         with suppress(BadRequest):  # of a turn without sound: it is there, and that is the question
-            await itself.respond(turn, _unheard)
+            await itself.respond(_turn(Text("Hi")), _unheard)
     if "speak" in plays:
         say = Utterance("Hi.", next(iter(engine.card.voices), ""))
         with suppress(*() if say.voice else (BadRequest,)):  # of no voice: it is there, and that is the question
-            async with aclosing(itself.synthesize(say)) as sounds:
-                async for _ in sounds:
-                    pass
+            await _through(itself.synthesize(say))
+
+
+def _turn(part: Text | Speech) -> Turn:
+    return Turn((Message("user", (part,)),), sampling=Sampling(max_tokens=1))
+
+
+async def _through(items: Stream[Any]) -> None:
+    """Run a call to its end."""
+    async with aclosing(items) as each:
+        async for _ in each:
+            pass
 
 
 async def _unheard(event: TurnEvent) -> None:
     del event
 
 
-async def _silence() -> AsyncGenerator[Pcm, None]:
-    yield Pcm(bytes(16_000), 16_000)
+async def _silence() -> Stream[Pcm]:
+    yield SILENCE

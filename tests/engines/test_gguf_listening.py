@@ -1,13 +1,16 @@
 """A GGUF with an encoder of sound hears what was said by itself; the library loads both, and the sound matters."""
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support.ggufs import CHATML, KNOWING, Tiny, said, write_ears
+from vivavoce.config import Config, EngineConfig, ModelConfig
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Utterance
@@ -29,10 +32,11 @@ from vivavoce.core.turn import (
     TurnEvent,
 )
 from vivavoce.engines import registry
-from vivavoce.engines.child import Spec
+from vivavoce.engines.child import EngineMissing, Spec
 from vivavoce.engines.llama import Llama
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
+from vivavoce.starting import start_engines
 
 EARS = 150
 """Tokens of each 30 s, begun or whole."""
@@ -143,6 +147,24 @@ def test_ears_that_cannot_be_used_are_said(options: dict[str, str], tmp_path: Pa
     with pytest.raises(ValueError, match=r"ears\.gguf|cannot load .*: .+") as refused:
         Llama(Llama.Options(model=options["model"], mmproj=str(ears)))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("together", [10, 8])
+async def test_ears_that_abort_are_said_before_anybody_speaks(
+    options: dict[str, str], tmp_path: Path, together: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of 1500 frames each tenth or each eighth is kept; 1500 is no multiple of 8, and llama.cpp counts on one."""
+    ears = write_ears(tmp_path / "ears.gguf", together=together)
+    config = Config(
+        engines={"brain": EngineConfig("llama", options={**options, "mmproj": str(ears)})},
+        models={"any": ModelConfig(think="brain")},
+    )
+    what = "engine 'brain' answers what is written, but cannot hear; is its `mmproj` made for its model?"
+    with pytest.raises(EngineMissing, match=re.escape(what)) if together == 8 else nullcontext():
+        async with start_engines(config, {"brain"}) as running:
+            assert running.engines["brain"].card.listens
+    printed = capfd.readouterr().err
+    assert ("Invalid number of output tokens" in printed) == (together == 8)
 
 
 class Hum:

@@ -104,9 +104,9 @@ class Tiny:
         return {"token_embd.weight": np.eye(len(tokens), WIDTH), **block, **norms, "output.weight": output}
 
 
-def write_ears(path: Path, kind: str = "ultravox", *, bins: int = 80) -> Path:
+def write_ears(path: Path, kind: str = "ultravox", *, bins: int = 80, together: int = 10) -> Path:
     """Make the encoder of sound that goes with any `Tiny`: Whisper's, of one layer, 150 tokens for each 30 s."""
-    inner, together, chance = 32, 10, np.random.default_rng(2)
+    inner, chance = 32, np.random.default_rng(2)
     writer = gguf.GGUFWriter(path, "clip")
     writer.add_clip_has_audio_encoder(True)
     writer.add_clip_projector_type(kind)
