@@ -165,6 +165,7 @@ async def test_ears_that_abort_are_said_before_anybody_speaks(
             assert running.engines["brain"].card.listens
     printed = capfd.readouterr().err
     assert ("Invalid number of output tokens" in printed) == (together == 8)
+    assert "gdb" not in printed
 
 
 class Hum:

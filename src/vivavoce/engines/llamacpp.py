@@ -65,6 +65,8 @@ class LlamaCpp:
         Raises:
             ValueError: there is no such file, or llama.cpp cannot load it.
         """
+        # where it aborts it would have a debugger print its stack, with what was said in it perhaps, for seconds
+        os.environ.setdefault("GGML_NO_BACKTRACE", "1")
         for path in filter(None, (loading.model, loading.mmproj)):
             _look_at(path)
         if loading.template and not Path(loading.template).is_file():
