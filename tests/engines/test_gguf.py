@@ -1,6 +1,8 @@
 """Any GGUF: the library itself loads models that these tests make, and the whole path answers."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -176,6 +178,20 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line(
         Llama(Llama.Options(model=str(path)))
     assert "\n" not in str(refused.value)
     assert capfd.readouterr() == ("", "")
+
+
+CLOSED_AT_ONCE = """
+import sys
+from vivavoce.engines.llamacpp import LlamaCpp, Loading
+for _ in range(5):
+    LlamaCpp(Loading(sys.argv[1], 512, 4, 0, 1)).close()
+"""
+
+
+def test_a_model_that_was_asked_nothing_is_freed(tmp_path: Path) -> None:
+    """In a process of its own: one that waits for llama.cpp to begin what it was told to end stands still for ever."""
+    model = Tiny().write(tmp_path / "tiny.gguf")
+    subprocess.run([sys.executable, "-c", CLOSED_AT_ONCE, str(model)], timeout=60, check=True)
 
 
 @pytest.mark.parametrize("template", [CHATML, KNOWING, BROODING])

@@ -28,8 +28,9 @@ TICK_S = 0.05
 """How often a request that tells nothing says so."""
 MAGIC = b"GGUF"
 """Begins every GGUF file."""
-ERRORS = 1
-"""How much llama.cpp writes: only what went wrong."""
+LISTENER = "llama.sock"
+SILENT, ERRORS = -1, 1
+"""How much llama.cpp writes: nothing, only what went wrong."""
 FIRST_ERROR = re.compile(r" E +(?:\S+ +)?\w+: +(?:error loading model: )?(.+)")
 """The first says what was wrong, the others whom it has failed."""
 LAST_WORDS = "exiting due to"
@@ -74,7 +75,7 @@ class LlamaCpp:
         self._private = Path(tempfile.mkdtemp(prefix="viva-"))
         self._tidy = weakref.finalize(self, shutil.rmtree, self._private, ignore_errors=True)
         try:
-            self._server: Any = NATIVE.Server(_parameters(loading, self._private / "llama.sock"))
+            self._server: Any = _running(loading, self._private / LISTENER)
         except RuntimeError as error:
             why = _reason(loading, self._private)
             self._tidy()
@@ -90,21 +91,8 @@ class LlamaCpp:
         return self.ask("GET", [("/props", "")])[0]
 
     def ask(self, method: str, requests: list[tuple[str, str]]) -> list[Any]:
-        """The JSON answers to requests, each a path and a body, that take no slot.
-
-        The binding does not offer them, so they go to the listener it opens anyway.
-        """
-        line = http.client.HTTPConnection("llama")
-        line.sock = socket.socket(socket.AF_UNIX)
-        try:
-            line.sock.connect(str(self._private / "llama.sock"))
-            answers: list[Any] = []
-            for path, body in requests:
-                line.request(method, path, body)
-                answers.append(json.loads(line.getresponse().read()))
-            return answers
-        finally:
-            line.close()
+        """The JSON answers to requests, each a path and a body, that take no slot."""
+        return _ask(self._private / LISTENER, method, requests)
 
     def run(self, body: str) -> Generator[str]:
         """The events of a chat completion; an empty one every 50 ms without any. Closing it stops the work."""
@@ -124,6 +112,32 @@ class LlamaCpp:
             call.join()
 
 
+def _running(loading: Loading, listener: Path, verbosity: int = SILENT) -> Any:
+    """A model loaded, and its thread at work.
+
+    Freed before that thread has begun, it would never be: llama.cpp begins by forgetting that it was told to end, and
+    who frees it waits for the end. What this asks is answered by that thread.
+    """
+    server = NATIVE.Server(_parameters(loading, listener, verbosity))
+    _ask(listener, "GET", [("/lora-adapters", "")])
+    return server
+
+
+def _ask(listener: Path, method: str, requests: list[tuple[str, str]]) -> list[Any]:
+    """Ask the listener that the binding opens anyway what the binding itself does not offer."""
+    line = http.client.HTTPConnection("llama")
+    line.sock = socket.socket(socket.AF_UNIX)
+    try:
+        line.sock.connect(str(listener))
+        answers: list[Any] = []
+        for path, body in requests:
+            line.request(method, path, body)
+            answers.append(json.loads(line.getresponse().read()))
+        return answers
+    finally:
+        line.close()
+
+
 def _look_at(path: str) -> None:
     try:
         with Path(path).open("rb") as file:
@@ -134,7 +148,7 @@ def _look_at(path: str) -> None:
         raise ValueError(f"{path} is not a GGUF file")
 
 
-def _parameters(loading: Loading, listener: Path) -> Any:
+def _parameters(loading: Loading, listener: Path, verbosity: int) -> Any:
     ask = NATIVE.CommonParams()
     ask.model.path, ask.mmproj.path = loading.model, loading.mmproj
     ask.n_ctx, ask.n_parallel, ask.kv_unified = loading.context, loading.parallel, True
@@ -149,7 +163,7 @@ def _parameters(loading: Loading, listener: Path) -> Any:
     if loading.template:
         ask.use_jinja, ask.chat_template = True, Path(loading.template).read_text()
     ask.prefill_assistant = False  # what was said last is over, whoever said it
-    ask.verbosity = -1
+    ask.verbosity = verbosity
     ask.ui, ask.endpoint_slots, ask.n_threads_http = False, False, loading.parallel
     ask.hostnames = [str(listener)]
     return ask
@@ -158,12 +172,10 @@ def _parameters(loading: Loading, listener: Path) -> Any:
 def _reason(loading: Loading, folder: Path) -> str:
     """Why it cannot be loaded: llama.cpp tells only standard error, so it is tried again, aloud."""
     log = folder / "log.txt"
-    aloud = _parameters(loading, folder / "again.sock")
-    aloud.verbosity = ERRORS
     ends = time.monotonic() + LOG_S
     with hushed(log):
         with suppress(RuntimeError):
-            NATIVE.Server(aloud)
+            _running(loading, folder / "again.sock", ERRORS)
             return ""
         while LAST_WORDS not in (said := log.read_text(errors="replace")) and time.monotonic() < ends:
             time.sleep(TICK_S)
