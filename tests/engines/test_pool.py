@@ -22,11 +22,12 @@ from tests.support.engines import SECRET
 from tests.support.news import News
 from tests.support.waiting import LIMIT_S, until
 from vivavoce.core import errors
+from vivavoce.core.engines import Card
 from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError, TooLarge
 from vivavoce.engines import call as calls
 from vivavoce.engines import frames
 from vivavoce.engines import pool as pools
-from vivavoce.engines.child import EngineMissing, Spec
+from vivavoce.engines.child import Child, EngineMissing, Spec
 from vivavoce.engines.pool import Pool
 
 Start = Callable[..., Awaitable[Pool]]
@@ -426,6 +427,17 @@ async def test_stopping_ends_a_hung_process_and_fails_what_is_under_way(start: S
     assert not any(map(alive, pids))
     with pytest.raises(EngineFailed):
         await call
+
+
+async def test_stopping_waits_for_the_end_of_the_pipe_too(folder: Path) -> None:
+    """On a busy machine it is told after that of the process; whoever does not wait leaves it open."""
+    holds = ("sh", "-c", "sleep 0.3 & exit")  # the pipe, for longer than the process lives
+    process = await asyncio.create_subprocess_exec(*holds, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    await until(lambda: process.returncode is not None)
+    await Child(process, folder / "tmp", Card()).stop()
+    assert process.stdout
+    assert process.stdout.at_eof()
+    assert not (folder / "tmp").exists()
 
 
 async def test_stopping_while_a_process_starts_again_leaves_nothing(start: Start, news: News) -> None:

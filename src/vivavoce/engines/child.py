@@ -118,7 +118,9 @@ async def _end(process: asyncio.subprocess.Process, folder: Path) -> None:
             async with asyncio.timeout(STOP_S):
                 await process.wait()
         kill(process)
-        await process.wait()
+        with contextlib.suppress(TimeoutError):  # whoever else holds the pipe is not waited for for ever
+            async with asyncio.timeout(STOP_S):
+                await process.communicate()  # its end, and that of its pipe
     finally:
         kill(process)
         shutil.rmtree(folder, ignore_errors=True)
