@@ -42,7 +42,7 @@ ROUNDS = 3
 
 async def direct(engines: dict[str, Engine], question: str) -> float:
     """Seconds to the first chunk of sound, without the server."""
-    speaker = engines.get("english", engines["voices"])
+    speaker = engines.get("voice-en", engines["voices"])
     turn = Turn((Message("user", (Text(question),)),), voice="alloy", sampling=Sampling(seed=1))
     began = time.perf_counter()
     phrases, first = Phrases(), ""

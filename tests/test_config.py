@@ -205,8 +205,26 @@ def test_the_embedded_default_has_the_originals_names() -> None:
 
 def test_flite_speaks_english_where_it_is() -> None:
     config = embedded(Config(), "/weights", flite=True)
-    assert config.models[DEFAULT_MODEL].speak == {"default": "voices", "en": "english"}
-    assert config.engines["english"].use == "flite"
+    assert config.models[DEFAULT_MODEL].speak == {"default": "voices", "en": "voice-en"}
+    assert config.engines["voice-en"].use == "flite"
+
+
+@pytest.mark.parametrize(
+    ("named", "speak", "language"),
+    [
+        (["voices"], "voices", "en"),
+        (["voice-en"], {"default": "voices", "en": "voice-en"}, "en"),
+        (["voice-de"], {"default": "voices", "de": "voice-de", "en": "voice-en"}, "de"),
+        (["voice-zh"], {"default": "voices", "zh": "voice-zh", "en": "voice-en"}, "en"),
+        (["voice-zh", "voice-fr", "voices"], {"default": "voices", "zh": "voice-zh", "fr": "voice-fr"}, "fr"),
+    ],
+)  # fmt: skip
+def test_a_voice_of_ones_own_speaks_what_its_name_says(named: list[str], speak: object, language: str) -> None:
+    own = load(written("".join(f'[engines.{name}]\nuse = "mine"\n' for name in named)))
+    config = embedded(own, "", flite=True)
+    for model in (DEFAULT_MODEL, "tts-1"):
+        assert (config.models[model].speak, config.models[model].language) == (speak, language)
+    assert all(config.engines[name].use == "mine" for name in named)
 
 
 def test_a_file_with_models_of_its_own_gets_no_embedded_ones() -> None:

@@ -5,7 +5,9 @@ import re
 
 import msgspec
 
+from vivavoce.catalogue import usage
 from vivavoce.config import Config, ConfigError, EngineConfig, ModelConfig, Names
+from vivavoce.core.language import told_by_script
 
 DEFAULT_MODEL = "gpt-4o-mini-audio-preview"
 SNAPSHOTS = {
@@ -43,10 +45,14 @@ CHAT_NAMES = [
 def embedded(config: Config, weights: str, *, flite: bool) -> Config:
     """`config` with the embedded engines and models added, where it names no models of its own.
 
+    Engines of the embedded ones' names take their places: `ear`, `brain`, `voices`, which speaks every language that
+    has no voice, and `voice-de`, which speaks German. The first voice of a language that its script does not tell
+    makes that the language of text in Latin letters.
+
     Args:
         config: as loaded.
         weights: the embedded brain's file; empty where another will think.
-        flite: whether English is said by Flite, rather than eSpeak NG.
+        flite: whether English is said by Flite, rather than eSpeak NG, where `config` has no voice for it.
     """
     if config.models:
         return config
@@ -56,14 +62,16 @@ def embedded(config: Config, weights: str, *, flite: bool) -> Config:
         "voices": EngineConfig("espeak"),
         **config.engines,
     }
-    speak: Names | dict[str, Names] = "voices"
-    if flite:
-        engines.setdefault("english", EngineConfig("flite"))
-        speak = {"default": "voices", "en": "english"}
+    voices = usage.voices_in(config.engines)
+    language = next((language for language in voices if not told_by_script(language)), "en")
+    if flite and "en" not in voices and "voices" not in config.engines:
+        voices["en"] = usage.voice_of("en")
+        engines[voices["en"]] = EngineConfig("flite")
+    speak: Names | dict[str, Names] = {"default": "voices", **voices} if voices else "voices"
     models = {
-        DEFAULT_MODEL: ModelConfig("brain", "ear", speak, aliases=list(CHAT_NAMES)),
+        DEFAULT_MODEL: ModelConfig("brain", "ear", speak, aliases=list(CHAT_NAMES), language=language),
         "whisper-1": ModelConfig(hear="ear", aliases=["gpt-4o-transcribe", "gpt-4o-mini-transcribe"]),
-        "tts-1": ModelConfig(speak=speak, aliases=["tts-1-hd", "gpt-4o-mini-tts"]),
+        "tts-1": ModelConfig(speak=speak, aliases=["tts-1-hd", "gpt-4o-mini-tts"], language=language),
     }
     return msgspec.structs.replace(config, engines=engines, models=models)
 

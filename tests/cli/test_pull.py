@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import SCRIPTED, Run
+from tests.support.ggufs import Tiny
 from tests.support.hub import Hub, Repo, serving
+from vivavoce import assembly
+from vivavoce.catalogue.recommended import BY_NAME
+from vivavoce.catalogue.references import OnHub, parse
+from vivavoce.config import load
+from vivavoce.defaults import DEFAULT_MODEL, embedded
 
 GGUF = b"GGUF" + bytes(2000)
 QWEN = "Qwen/Qwen2.5-0.5B-Instruct-GGUF"
@@ -37,6 +43,78 @@ def test_pulling_prints_the_lines_that_use_it(run: Run, at: dict[str, str], tmp_
     names = [line.split("\t") for line in run("pull", "--list").text.splitlines()]
     assert [cells[3] for cells in names if cells[0] == "qwen2.5-0.5b"] == ["here"]
     assert run("pull", f"hf:{QWEN}/{FILE}", **at).text == ran.text
+
+
+WHISPER = Repo({"model.bin": GGUF, "config.json": b"{}", "tokenizer.json": b"{}", "vocabulary.txt": b"a"})
+VOICE = Repo({"voice.onnx": GGUF, "tokens.txt": b"a 0"})
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("qwen2.5-0.5b", Repo({FILE: GGUF}), "think", ""),
+        ("whisper-base", WHISPER, "hear", ""),
+        ("hf:o/whisper", WHISPER, "hear", ""),
+        ("hf:o/ears", Repo({"encoder.onnx": GGUF, "joiner.onnx": GGUF, "tokens.txt": b"a 0"}), "hear", ""),
+        ("piper-en", VOICE, "speak", "en"),
+        ("piper-de", VOICE, "speak", "de"),
+        ("piper-zh", VOICE, "speak", "zh"),
+        ("kokoro", VOICE, "speak", "default"),
+        ("hf:o/voice", VOICE, "speak", "default"),
+    ],
+)
+def test_what_is_printed_takes_the_place_of_the_embedded_one(
+    run: Run,
+    at: dict[str, str],
+    hub: Hub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[str, Repo, str, str],
+) -> None:
+    name, repo, role, language = case
+    reference = parse(BY_NAME[name].reference if name in BY_NAME else name)
+    assert isinstance(reference, OnHub)
+    hub.repos[reference.repo] = repo
+    ran = run("pull", name, **at)
+    assert (ran.code, ran.err) == (0, "")
+    (tmp_path / "vivavoce.toml").write_text(ran.text)
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    for flite in (True, False):
+        config = embedded(load(tmp_path / "vivavoce.toml"), "/weights", flite=flite)
+        model = config.models[DEFAULT_MODEL]
+        [playing] = {"think": [model.think], "hear": [model.hear]}.get(role) or model.speakers()[language]
+        assert isinstance(playing, str)
+        if role == "speak":
+            assert model.language == {"de": "de"}.get(language, "en")
+            assert len(model.speakers()) == 1 + (language != "default") + (flite and language in {"de", "zh"})
+        made = assembly.make(config, playing)
+        assert made.plays == {role}
+        assert made.pool is not None
+        opened = Path(made.pool.spec.options["model"])
+        assert (tmp_path / "home/weights/hf" / reference.repo) in (opened, opened.parent)
+        assert opened.is_file() == (role == "think")
+
+
+def test_lines_of_several_models_go_together(run: Run, at: dict[str, str], hub: Hub, tmp_path: Path) -> None:
+    voices = {
+        each.repo: VOICE for name in ("piper-de", "piper-fr", "kokoro") if (each := parse(BY_NAME[name].reference))
+    }
+    hub.repos |= {"Systran/faster-whisper-base": WHISPER, **voices}
+    names = ["whisper-base", "qwen2.5-0.5b", "kokoro", "piper-fr", "piper-de"]
+    (tmp_path / "vivavoce.toml").write_text("".join(run("pull", name, **at).text for name in names))
+    config = embedded(load(tmp_path / "vivavoce.toml"), "/weights", flite=True)
+    assert {engine.options["model"] for engine in config.engines.values()} == set(names)
+    model = config.models[DEFAULT_MODEL]
+    assert model.speak == {"default": "voices", "fr": "voice-fr", "de": "voice-de"}
+    assert (model.hear, model.think, model.language) == ("ear", "brain", "fr")
+
+
+def test_a_brain_that_was_pulled_answers(run: Run, at: dict[str, str], hub: Hub, tmp_path: Path) -> None:
+    made = Tiny([["\n", "Pulled", " and", " pasted."]]).write(tmp_path / "tiny.gguf")
+    hub.repos[QWEN] = Repo({FILE: made.read_bytes()})
+    (tmp_path / "vivavoce.toml").write_text(run("pull", "qwen2.5-0.5b", **at).text)
+    ran = run("ask", "Hello")
+    assert (ran.code, ran.text, ran.err) == (0, "Pulled and pasted.\n", "")
 
 
 def test_a_model_whose_use_does_not_show_is_named_alone(run: Run, at: dict[str, str], hub: Hub) -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.core.language import _SCRIPTS, language_of
+from vivavoce.core.language import _SCRIPTS, language_of, told_by_script
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,11 @@ from vivavoce.core.language import _SCRIPTS, language_of
 )  # fmt: skip
 def test_the_script_tells(text: str, language: str):
     assert language_of(text) == language
+
+
+@pytest.mark.parametrize(("language", "told"), [("zh", True), ("ru", True), ("de", False), ("uk", False), ("", False)])
+def test_some_languages_need_no_default(language: str, told: bool):
+    assert told_by_script(language) == told
 
 
 @pytest.mark.parametrize(

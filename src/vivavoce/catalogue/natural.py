@@ -8,7 +8,7 @@ from vivavoce.catalogue.files import FetchFailed
 from vivavoce.catalogue.machine import Machine
 from vivavoce.catalogue.pulling import Plan
 from vivavoce.catalogue.recommended import Recommended
-from vivavoce.catalogue.usage import quoted
+from vivavoce.catalogue.usage import quoted, voice_of
 
 GB = 10**9
 RESERVED = 2 * GB
@@ -81,12 +81,12 @@ def configuration(choice: Choice, brain: Recommended, models: dict[str, list[str
     ]
     speak = {"default": "voices"}
     for language, voice in choice.voices.items():
-        speak[language] = f"voice-{language}"
+        speak[language] = voice_of(language)
         options = f"model = {quoted(voice.name)}, language = {quoted(language)}"
         lines.append(_engine(speak[language], voice.use, options))
     if flite and "en" not in speak:
-        speak["en"] = "english"
-        lines.append(_engine("english", "flite"))
+        speak["en"] = voice_of("en")
+        lines.append(_engine(speak["en"], "flite"))
     said = ", ".join(f"{language} = {quoted(engine)}" for language, engine in speak.items())
     roles = {"talks": ("hear", "think", "speak"), "hears": ("hear",), "speaks": ("speak",)}
     values = {"hear": quoted("ear"), "think": quoted("brain"), "speak": f"{{ {said} }}"}

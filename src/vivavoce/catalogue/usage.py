@@ -1,14 +1,17 @@
 """Which engine runs a model, and the lines of a configuration that say so."""
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vivavoce.catalogue import recommended
 from vivavoce.catalogue.pulled import Pulled
 
-NAMES = {"hear": "ear", "think": "brain", "speak": "voice"}
-"""What the lines call an engine of each role: ear and brain as the embedded default does, which the line then replaces;
-a voice is for a model to name, since the default has one for each language."""
+NAMES = {"hear": "ear", "think": "brain", "speak": "voices"}
+"""What the embedded default calls its engine of each role: one of that name takes its place."""
+VOICE = re.compile(r"voice-(?P<language>[a-z]{2,3})")
+"""What it calls the voice of one language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +22,27 @@ class Usage:
     role: str
     model: str
     """What its `model` option says."""
+    language: str = ""
+    """The only one that a voice speaks; empty: several, or not known."""
 
-    def lines(self, name: str = "") -> str:
+    @property
+    def name(self) -> str:
+        """What to call the engine, so that the embedded default uses it."""
+        return voice_of(self.language) if self.language else NAMES[self.role]
+
+    def lines(self) -> str:
         """The engine's table."""
-        called = name or NAMES[self.role]
-        return f"[engines.{called}]\nuse = {quoted(self.use)}\noptions = {{ model = {quoted(self.model)} }}\n"
+        language = f", language = {quoted(self.language)}" if self.language else ""
+        options = f"model = {quoted(self.model)}{language}"
+        return f"[engines.{self.name}]\nuse = {quoted(self.use)}\noptions = {{ {options} }}\n"
 
 
 def of(pulled: Pulled) -> Usage | None:
     """How a model is used, by what it is; None where its files do not tell."""
     known = recommended.BY_REFERENCE.get(pulled.name)
     if known is not None:
-        return Usage(known.use, known.role, known.name)
+        alone = known.languages[0] if len(known.languages) == 1 else ""
+        return Usage(known.use, known.role, known.name, alone)
     names = {file.path.rpartition("/")[2] for file in pulled.files}
     if any(name.endswith(".gguf") and "mmproj" not in name for name in names):
         return Usage("llama", "think", pulled.name)
@@ -40,6 +52,16 @@ def of(pulled: Pulled) -> Usage | None:
         hears = any("encoder" in name or "joiner" in name or "ctc" in name for name in names)
         return Usage("sherpa-onnx", "hear" if hears else "speak", pulled.name)
     return None
+
+
+def voice_of(language: str) -> str:
+    """What the embedded default calls the voice of a language."""
+    return f"voice-{language}"
+
+
+def voices_in(engines: Iterable[str]) -> dict[str, str]:
+    """The engines that are the voice of a language, by it."""
+    return {found["language"]: name for name in engines if (found := VOICE.fullmatch(name))}
 
 
 def quoted(text: str) -> str:

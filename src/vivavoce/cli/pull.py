@@ -89,7 +89,7 @@ def _pull(name: str, include: list[str] | None, sha256: str) -> "Pulled":
     where = f"{files.in_units(pulled.bytes)} in {pulled.opened}"
     aside(f"pulled: {where}")
     if used is not None:
-        aside(f'in the configuration, with {used.role} = "{usage.NAMES[used.role]}" in a [models."…"]:')
+        aside(f'in vivavoce.toml; where that has a [models."…"], with "{used.name}" for {used.role} in it:')
     return pulled
 
 

@@ -43,6 +43,7 @@ _SCRIPTS = (
     (0x20000, 0x323AF, "zh", 3),
 )
 _FIRSTS = [first for first, *_ in _SCRIPTS]
+_TOLD = frozenset(code for *_, code, _ in _SCRIPTS if code)
 
 # Languages that share a script: the letters only they have, asked in this order.
 _LETTERS = {
@@ -58,6 +59,11 @@ _SHARED = {
     "he": frozenset({"yi"}),
     "zh": frozenset({"ja", "yue"}),
 }
+
+
+def told_by_script(language: str) -> bool:
+    """Whether a text in this language is known for it whatever the default is."""
+    return language in _TOLD
 
 
 def language_of(text: str, default: str = "en") -> str:
