@@ -115,6 +115,13 @@ def test_a_folder_of_which_only_some_is_wanted(hub: Hub, http: httpx2.Client) ->
         fetch("hf:o/asr", http, ["*.bin"])
 
 
+def test_an_empty_file_of_a_folder_is_one_too(hub: Hub, http: httpx2.Client) -> None:
+    hub.repos["o/whisper"] = Repo(FOLDER | {"vocabulary.json": b""})
+    here = fetch("hf:o/whisper", http)
+    assert (here.opened / "vocabulary.json").read_bytes() == b""
+    assert pulled.find("hf:o/whisper") == here
+
+
 def test_the_same_weights_in_other_forms_are_left(hub: Hub, http: httpx2.Client) -> None:
     forms = ["model.safetensors", "pytorch_model.bin", "tf_model.h5", "onnx/model.onnx", "config.json"]
     hub.repos["o/omni"] = Repo(dict.fromkeys(forms, b"x"))
@@ -129,8 +136,57 @@ def test_a_model_in_pieces_comes_with_all_of_them(hub: Hub, http: httpx2.Client)
     assert [Path(file.path).name for file in here.files] == list(pieces)
     assert here.opened.name == "m-00001-of-00003.gguf"
     del pieces["m-00002-of-00003.gguf"]
-    with pytest.raises(FetchFailed, match=r"lacks m-00002-of-00003\.gguf"):
-        fetch("hf:o/r/m-00001-of-00003.gguf", http)
+    for name in ("hf:o/r/m-00001-of-00003.gguf", "hf:o/r"):
+        with pytest.raises(FetchFailed, match=r"lacks m-00002-of-00003\.gguf"):
+            fetch(name, http)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("where", ["hub", "address", "disk", "file"])
+def test_any_piece_of_a_model_stands_for_all_of_them(
+    hub: Hub, http: httpx2.Client, tmp_path: Path, where: str, number: int
+) -> None:
+    pieces = {f"m-{each:05}-of-00003.gguf": GGUF + bytes([each]) for each in (1, 2, 3)}
+    hub.repos["o/r"] = Repo(pieces)
+    for name, data in pieces.items():
+        (tmp_path / name).write_bytes(data)
+    before = {
+        "hub": "hf:o/r/",
+        "address": f"{hub.store}/store/o/r//",
+        "disk": f"{tmp_path}/",
+        "file": f"file:{tmp_path}/",
+    }
+    asked = f"{before[where]}m-{number:05}-of-00003.gguf"
+    here = fetch(asked, http)
+    assert [(Path(file.path).name, file.bytes) for file in here.files] == [(name, 2005) for name in pieces]
+    assert here.opened.name == "m-00001-of-00003.gguf"
+    named = here.name.replace("-00001-", f"-{number:05}-")
+    assert pulled.find(named) == here
+    assert pulled.resolved({"model": named}, "llama") == {"model": str(here.opened)}
+    used = usage.of(here)
+    assert used
+    assert used.model == here.name
+
+
+def test_pieces_that_are_not_all_there_are_not_taken(hub: Hub, http: httpx2.Client, tmp_path: Path) -> None:
+    (tmp_path / "m-00001-of-00002.gguf").write_bytes(GGUF)
+    with pytest.raises(FetchFailed, match=r"m-00002-of-00002\.gguf: no such file"):
+        fetch(str(tmp_path / "m-00001-of-00002.gguf"), http)
+    hub.repos["o/r"] = Repo({"m-00001-of-00000.gguf": GGUF, "x-00001-of-00002.gguf": GGUF})
+    assert len(fetch("hf:o/r/m-00001-of-00000.gguf", http).files) == 1
+    with pytest.raises(FetchFailed, match="--sha256 is of one file, and this model comes in 2"):
+        fetch(f"{hub.store}/store/o/r//x-00001-of-00002.gguf", http, sha256="0" * 64)
+
+
+def test_a_repository_of_one_model_is_opened_as_that(hub: Hub, http: httpx2.Client) -> None:
+    hub.repos |= {
+        "o/one": Repo({"a.gguf": GGUF, "config.json": b"{}"}),
+        "o/split": Repo({f"q/a-0000{number}-of-00002.gguf": GGUF for number in (1, 2)}),
+        "o/ears": Repo({"a.gguf": GGUF, "a.mmproj-f16.gguf": GGUF}),
+    }
+    assert fetch("hf:o/one", http).opened == files.folder() / "hf/o/one/a.gguf"
+    assert fetch("hf:o/split", http).opened == files.folder() / "hf/o/split/q/a-00001-of-00002.gguf"
+    assert fetch("hf:o/ears", http, ["*.gguf"]).opened == files.folder() / "hf/o/ears/a.gguf"
 
 
 @pytest.mark.parametrize(
@@ -272,6 +328,8 @@ def test_removing_leaves_what_another_model_needs(hub: Hub, http: httpx2.Client)
         (["encoder.onnx", "joiner.onnx", "tokens.txt"], "hear"),
         (["voice.onnx", "tokens.txt"], "speak"),
         (["mmproj-a.gguf"], None),
+        (["a.mmproj-f16.gguf"], None),
+        (["mmproj-a.gguf", "a.gguf"], "think"),
         (["notes.txt"], None),
     ],
 )

@@ -45,7 +45,7 @@ def test_pulling_prints_the_lines_that_use_it(run: Run, at: dict[str, str], tmp_
     assert run("pull", f"hf:{QWEN}/{FILE}", **at).text == ran.text
 
 
-WHISPER = Repo({"model.bin": GGUF, "config.json": b"{}", "tokenizer.json": b"{}", "vocabulary.txt": b"a"})
+WHISPER = Repo({"model.bin": GGUF, "config.json": b"{}", "tokenizer.json": b"{}", "vocabulary.txt": b""})
 VOICE = Repo({"voice.onnx": GGUF, "tokens.txt": b"a 0"})
 
 
@@ -53,6 +53,7 @@ VOICE = Repo({"voice.onnx": GGUF, "tokens.txt": b"a 0"})
     "case",
     [
         ("qwen2.5-0.5b", Repo({FILE: GGUF}), "think", ""),
+        ("hf:o/one", Repo({"a.gguf": GGUF}), "think", ""),
         ("whisper-base", WHISPER, "hear", ""),
         ("hf:o/whisper", WHISPER, "hear", ""),
         ("hf:o/ears", Repo({"encoder.onnx": GGUF, "joiner.onnx": GGUF, "tokens.txt": b"a 0"}), "hear", ""),
@@ -118,8 +119,14 @@ def test_a_brain_that_was_pulled_answers(run: Run, at: dict[str, str], hub: Hub,
 
 
 def test_a_model_whose_use_does_not_show_is_named_alone(run: Run, at: dict[str, str], hub: Hub) -> None:
-    hub.repos["o/r"] = Repo({"mmproj.gguf": GGUF})
-    assert run("pull", "hf:o/r/mmproj.gguf", **at).text == 'model = "hf:o/r/mmproj.gguf"\n'
+    hub.repos["o/r"] = Repo({"config.json": b"{}"})
+    assert run("pull", "hf:o/r", **at).text == 'model = "hf:o/r"\n'
+
+
+@pytest.mark.parametrize("name", ["mmproj.gguf", "mmproj-model-f16.gguf", "model.MMPROJ-Q8_0.gguf"])
+def test_an_encoder_is_named_as_the_option_that_takes_it(run: Run, at: dict[str, str], hub: Hub, name: str) -> None:
+    hub.repos["o/r"] = Repo({name: GGUF})
+    assert run("pull", f"hf:o/r/{name}", **at).text == f'mmproj = "hf:o/r/{name}"\n'
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,8 @@ class _Transfer:
         return here
 
     def _ends_surely(self, response: httpx2.Response) -> bool:
-        return bool(self._source.sha256) or response.headers.get("transfer-encoding", "").lower() == "chunked"
+        chunked = response.headers.get("transfer-encoding", "").lower() == "chunked"
+        return chunked or bool(self._source.sha256 or self._source.git_sha1)
 
 
 def _first_byte(response: httpx2.Response) -> int:

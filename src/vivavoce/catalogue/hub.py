@@ -5,7 +5,6 @@ the hub's own tools read them.
 """
 
 import os
-import re
 import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -18,7 +17,7 @@ import msgspec
 from vivavoce.catalogue.asking import Wait, asking, host_of, patiently, refused
 from vivavoce.catalogue.downloads import Source
 from vivavoce.catalogue.files import FetchFailed
-from vivavoce.catalogue.references import OnHub, safe
+from vivavoce.catalogue.references import OnHub, pieces, safe
 
 DEFAULT = "https://huggingface.co"
 LARGEST = 32 << 20
@@ -30,7 +29,6 @@ OTHERS = {
     "onnx": ("*.bin.index.json", "pytorch_model*", "*.pt", "*.pth", "*.h5", "*.msgpack"),
 }
 """The same weights in other forms, where there are some in this one."""
-SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})(?P<ending>\.\w+)")
 
 
 class Lfs(msgspec.Struct):
@@ -141,15 +139,8 @@ def _file(wanted: OnHub, paths: list[str]) -> list[str]:
         likes = [path for path in paths if path.endswith(".gguf")]
         listed = f"; it has {', '.join(likes)}" if likes else ""
         raise FetchFailed(f"{wanted.repo} has no {wanted.path}{listed}.")
-    shard = SHARD.fullmatch(wanted.path)
-    if shard is None:
-        return [wanted.path]
-    count = shard["count"]
-    pieces = [f"{shard['stem']}-{number:05}-of-{count}{shard['ending']}" for number in range(1, int(count) + 1)]
-    missing = [piece for piece in pieces if piece not in paths]
-    if missing:
-        raise FetchFailed(f"{wanted.repo} lacks {missing[0]}, a piece of {wanted.path}.")
-    return pieces
+    _whole(wanted, wanted.path, paths)
+    return pieces(wanted.path)
 
 
 def _folder(wanted: OnHub, paths: list[str], include: list[str]) -> list[str]:
@@ -164,11 +155,19 @@ def _folder(wanted: OnHub, paths: list[str], include: list[str]) -> list[str]:
         if any(path.endswith(f".{ending}") for path in chosen):
             chosen = [path for path in chosen if not any(fnmatch(path, pattern) for pattern in others)]
             break
-    ggufs = [path for path in chosen if path.endswith(".gguf")]
+    ggufs = list(dict.fromkeys(pieces(path)[0] for path in chosen if path.endswith(".gguf")))
     if len(ggufs) > 1:
         raise FetchFailed(
             f"{wanted.repo} has several models; name one: {', '.join(f'{wanted.name}/{g}' for g in ggufs)}"
         )
     if not chosen:
         raise FetchFailed(f"{wanted.repo} has no file that an engine could read.")
+    for gguf in ggufs:
+        _whole(wanted, gguf, paths)
     return chosen
+
+
+def _whole(wanted: OnHub, path: str, paths: list[str]) -> None:
+    missing = [piece for piece in pieces(path) if piece not in paths]
+    if missing:
+        raise FetchFailed(f"{wanted.repo} lacks {missing[0]}, a piece of {path}.")

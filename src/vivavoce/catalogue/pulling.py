@@ -3,6 +3,7 @@
 import difflib
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,7 +108,10 @@ def _on_hub(reference: OnHub, include: list[str], http: httpx2.Client) -> Plan:
     found = hub.find(reference, include, http)
     folder = replace(reference, path="").place
     wanted = tuple(Wanted(folder / path, source, source.bytes) for path, source in found.files.items())
-    return Plan(reference.name, reference.place, wanted, found.licence, found.commit)
+    models = {references.pieces(path)[0] for path in found.files if path.endswith(".gguf")}
+    models = {path for path in models if not references.goes_with_another(path)}
+    opened = folder / models.pop() if len(models) == 1 else reference.place
+    return Plan(reference.name, opened, wanted, found.licence, found.commit)
 
 
 def _single(reference: Reference, sha256: str) -> Plan:
@@ -125,15 +129,31 @@ def _single(reference: Reference, sha256: str) -> Plan:
                 raise FetchFailed(
                     "an http address is only taken with --sha256: anybody on the way could change the file"
                 )
-            return Plan(name, place, (Wanted(place, Source(url, sha256=sha256.lower()), 0),))
-        case FromDisk(_, source):
-            if source is None or not source.is_file():
-                raise FetchFailed(f"{source or name}: no such file")
-            if sha256 and files.sha256(source) != sha256.lower():
-                raise FetchFailed(f"{source} is not the file that --sha256 names.")
-            return Plan(name, place, (Wanted(place, source, source.stat().st_size),))
+            _one_hash(reference.pieces, sha256)
+            return Plan(
+                name,
+                place,
+                tuple(Wanted(each.place, Source(each.url, sha256=sha256.lower()), 0) for each in reference.pieces),
+            )
+        case FromDisk():
+            _one_hash(reference.pieces, sha256)
+            return Plan(name, place, tuple(_on_disk(each, sha256) for each in reference.pieces))
         case OnHub():
             raise AssertionError
+
+
+def _one_hash(pieces: Sequence[Reference], sha256: str) -> None:
+    if sha256 and len(pieces) > 1:
+        raise FetchFailed(f"--sha256 is of one file, and this model comes in {len(pieces)}")
+
+
+def _on_disk(piece: FromDisk, sha256: str) -> Wanted:
+    source = piece.source
+    if source is None or not source.is_file():
+        raise FetchFailed(f"{source or piece.name}: no such file")
+    if sha256 and files.sha256(source) != sha256.lower():
+        raise FetchFailed(f"{source} is not the file that --sha256 names.")
+    return Wanted(piece.place, source, source.stat().st_size)
 
 
 def _fetch(wanted: Wanted, http: httpx2.Client, progress: Progress) -> None:

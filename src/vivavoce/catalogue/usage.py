@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vivavoce.catalogue import recommended
+from vivavoce.catalogue import recommended, references
 from vivavoce.catalogue.pulled import Pulled
 
 NAMES = {"hear": "ear", "think": "brain", "speak": "voices"}
@@ -44,7 +44,7 @@ def of(pulled: Pulled) -> Usage | None:
         alone = known.languages[0] if len(known.languages) == 1 else ""
         return Usage(known.use, known.role, known.name, alone)
     names = {file.path.rpartition("/")[2] for file in pulled.files}
-    if any(name.endswith(".gguf") and "mmproj" not in name for name in names):
+    if any(name.endswith(".gguf") and not references.goes_with_another(name) for name in names):
         return Usage("llama", "think", pulled.name)
     if {"model.bin", "config.json"} <= names:
         return Usage("faster-whisper", "hear", pulled.name)
@@ -52,6 +52,15 @@ def of(pulled: Pulled) -> Usage | None:
         hears = any("encoder" in name or "joiner" in name or "ctc" in name for name in names)
         return Usage("sherpa-onnx", "hear" if hears else "speak", pulled.name)
     return None
+
+
+def lines(pulled: Pulled) -> str:
+    """The lines of a configuration that use a model; the option alone where more is not known, or not said by it."""
+    used = of(pulled)
+    if used is not None:
+        return used.lines()
+    option = "mmproj" if any(references.goes_with_another(file.path) for file in pulled.files) else "model"
+    return f"{option} = {quoted(pulled.name)}\n"
 
 
 def voice_of(language: str) -> str:

@@ -53,7 +53,7 @@ def pull(  # noqa: PLR0913, PLR0917 - a command's options
         elif name is None:
             fail("nothing to pull: vivavoce pull NAME; vivavoce pull --list shows the short names")
         else:
-            typer.echo(lines_for(_pull(name, include, sha256)), nl=False)
+            _pull(name, include, sha256)
 
 
 def fetch(planned: "Plan", http: "httpx2.Client") -> "Pulled":
@@ -65,17 +65,7 @@ def fetch(planned: "Plan", http: "httpx2.Client") -> "Pulled":
         return pulling.carry_out(planned, http, progress)
 
 
-def lines_for(pulled: "Pulled") -> str:
-    """The lines of a configuration that use a model."""
-    from vivavoce.catalogue import usage  # noqa: PLC0415 - help is quick
-
-    used = usage.of(pulled)
-    if used is None:
-        return f"model = {usage.quoted(pulled.name)}\n"
-    return used.lines()
-
-
-def _pull(name: str, include: list[str] | None, sha256: str) -> "Pulled":
+def _pull(name: str, include: list[str] | None, sha256: str) -> None:
     from vivavoce.catalogue import asking, files, pulling, usage  # noqa: PLC0415 - help is quick
 
     with asking.client() as http:
@@ -88,9 +78,11 @@ def _pull(name: str, include: list[str] | None, sha256: str) -> "Pulled":
     used = usage.of(pulled)
     where = f"{files.in_units(pulled.bytes)} in {pulled.opened}"
     aside(f"pulled: {where}")
-    if used is not None:
+    if used is None:
+        aside("in the options of the engine that reads it:")
+    else:
         aside(f'in vivavoce.toml; where that has a [models."…"], with "{used.name}" for {used.role} in it:')
-    return pulled
+    typer.echo(usage.lines(pulled), nl=False)
 
 
 def _list() -> None:
