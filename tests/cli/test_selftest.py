@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import Run
 from vivavoce.catalogue import machine
 from vivavoce.cli.sentences import SENTENCES
-from vivavoce.testing.wer import words
+from vivavoce.testing.wer import UNSPACED, characters, words
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -34,10 +34,23 @@ def test_every_trial_ends_with_a_finding(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_does_not_apply_is_no_failure(run: Run) -> None:
-    found = rows(run("selftest", "--model", "writer", "--language", "zh").text)
-    assert found["say and hear zh"] == ["-", "no sentences of this language here"]
+    found = rows(run("selftest", "--model", "writer", "--language", "fi").text)
+    assert found["say and hear fi"] == ["-", "no sentences of this language here"]
     assert found["first audio -"] == ["-", "it does not answer aloud"]
-    assert found["answer zh"] == ["-", "no question of this language here"]
+    assert found["answer fi"] == ["-", "no question of this language here"]
+
+
+@pytest.mark.parametrize(("language", "rate"), [("zh", 0.688), ("ja", 0.957)])
+def test_what_has_no_spaces_is_counted_in_characters(run: Run, tmp_path: Path, language: str, rate: float) -> None:
+    options = 'options = { says = "马德里。", hears = "法国的首都是哪里", speech_ms = 10 }'
+    table = '[models.m]\nhear = "s"\nthink = "s"\nspeak = "s"\n'
+    (tmp_path / "vivavoce.toml").write_text(f'[engines.s]\nuse = "scripted"\n{options}\n{table}')
+    report = json.loads(run("selftest", "--language", language, "--json", "-").text)
+    heard, answered = report["found"][0], report["found"][3]
+    assert heard["said"] == f"character error rate {rate:.2f}"
+    assert "wer" not in heard["figures"]
+    assert heard["figures"]["cer"] == rate
+    assert answered["said"].startswith("3 characters, ")
 
 
 def test_the_report_can_be_all_there_is(run: Run) -> None:
@@ -58,7 +71,10 @@ def test_an_engine_that_fails_is_a_finding(run: Run, tmp_path: Path) -> None:
 def test_each_language_has_enough_to_say(language: str) -> None:
     known = SENTENCES[language]
     assert len(known.said) == 3
-    assert sum(len(words(sentence)) for sentence in known.said) >= 15
+    if language in UNSPACED:
+        assert sum(len(characters(sentence)) for sentence in known.said) >= 30
+    else:
+        assert sum(len(words(sentence)) for sentence in known.said) >= 15
     assert known.asked
 
 

@@ -31,7 +31,7 @@ from vivavoce.core.turn import (
     Turn,
     TurnEvent,
 )
-from vivavoce.testing.wer import wer
+from vivavoce.testing.wer import UNSPACED, cer, characters, wer
 
 if TYPE_CHECKING:
     from vivavoce.main import Running
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LIMIT_S = 180.0
 """Longest one trial may take: a large model on a small machine is slow, and that is a finding too."""
 UNDERSTOOD = 0.5
-"""Word error rate above which what is said cannot be called heard."""
+"""Rate of words, or characters, misheard above which what is said cannot be called heard."""
 LOUD = 500
 """A sample of speech is somewhere louder than this."""
 WEATHER = Tool(
@@ -101,9 +101,9 @@ class Trials:
             (sentence, await self._hear(sound, language)) for sentence, sound in zip(known.said, sounds, strict=True)
         ]
         took = time.perf_counter() - began
-        rate = wer(pairs)
-        said = f"word error rate {rate:.2f}"
-        figures = {"wer": round(rate, 3), "said_s": round(seconds, 2), "hearing_s": round(took, 2)}
+        rate, short, what = (cer(pairs), "cer", "character") if language in UNSPACED else (wer(pairs), "wer", "word")
+        said = f"{what} error rate {rate:.2f}"
+        figures = {short: round(rate, 3), "said_s": round(seconds, 2), "hearing_s": round(took, 2)}
         return Finding("", rate <= UNDERSTOOD, said, figures=figures)
 
     async def _first_audio(self, language: str) -> Finding:
@@ -157,7 +157,10 @@ class Trials:
         ok = bool(heard.text.strip()) and (voice is None or _sounds(sound))
         aloud = f", {sound.seconds:.1f} s of sound" if voice else ""
         figures = {"answer": heard.text.strip(), "sound_s": round(sound.seconds, 2), "took_s": round(took, 2)}
-        said = f"{len(heard.text.split())} words{aloud} in {took:.1f} s" if ok else "there was no answer"
+        long = (
+            f"{len(characters(heard.text))} characters" if language in UNSPACED else f"{len(heard.text.split())} words"
+        )
+        said = f"{long}{aloud} in {took:.1f} s" if ok else "there was no answer"
         return Finding("", ok, said, figures=figures)
 
     async def _respond(self, turn: Turn, heard: "_Heard") -> None:

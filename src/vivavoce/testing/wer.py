@@ -1,6 +1,10 @@
-"""Word error rate: how much of what was said a recogniser misheard."""
+"""Word and character error rate: how much of what was said a recogniser misheard."""
 
 import re
+import unicodedata
+
+UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
+"""Languages written without spaces between words: what is counted of them is characters."""
 
 _SPELLINGS = {"mr": "mister", "mrs": "missus", "dr": "doctor", "okay": "ok"}
 
@@ -11,8 +15,13 @@ def words(text: str) -> list[str]:
     return [_SPELLINGS.get(word, word) for word in found]
 
 
+def characters(text: str) -> list[str]:
+    """Lower-case letters and digits, whatever their width, without spaces and punctuation."""
+    return [character for character in unicodedata.normalize("NFKC", text).lower() if character.isalnum()]
+
+
 def distance(said: list[str], heard: list[str]) -> int:
-    """Fewest words to change, drop or add to make `heard` into `said`."""
+    """Fewest words, or characters, to change, drop or add to make `heard` into `said`."""
     row = list(range(len(heard) + 1))
     for i, mine in enumerate(said, 1):
         before, row[0] = row[0], i
@@ -23,5 +32,14 @@ def distance(said: list[str], heard: list[str]) -> int:
 
 def wer(pairs: list[tuple[str, str]]) -> float:
     """Word error rate over (said, heard) pairs together: errors by words said."""
-    errors = sum(distance(words(said), words(heard)) for said, heard in pairs)
-    return errors / max(1, sum(len(words(said)) for said, _ in pairs))
+    return _rate([(words(said), words(heard)) for said, heard in pairs])
+
+
+def cer(pairs: list[tuple[str, str]]) -> float:
+    """Character error rate over (said, heard) pairs together: errors by characters said."""
+    return _rate([(characters(said), characters(heard)) for said, heard in pairs])
+
+
+def _rate(pairs: list[tuple[list[str], list[str]]]) -> float:
+    errors = sum(distance(said, heard) for said, heard in pairs)
+    return errors / max(1, sum(len(said) for said, _ in pairs))
