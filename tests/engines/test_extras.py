@@ -2,12 +2,16 @@
 
 import importlib.util
 import sys
+import tomllib
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from vivavoce.engines import registry
 from vivavoce.engines.child import EngineMissing, Spec
-from vivavoce.engines.extras import ExtraMissing, library
+from vivavoce.engines.extras import EXTRAS, ExtraMissing, library, missing
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.worker import why
 
@@ -30,7 +34,27 @@ def test_a_missing_library_says_how_to_get_it(
 
 
 def test_a_library_that_is_there_is_imported() -> None:
-    assert library("json", "any").loads("1") == 1
+    assert library("json").loads("1") == 1
+
+
+@pytest.mark.parametrize(("use", "module", "extra"), ENGINES)
+def test_what_is_missing_is_known_without_importing_it(
+    use: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    assert missing(use) == extra
+    assert missing("llama") == ""
+    here = ModuleType("here")
+    here.__spec__ = ModuleSpec("here", None)
+    for each in EXTRAS[extra].modules:
+        monkeypatch.setitem(sys.modules, each, here)
+    assert missing(use) == ""
+
+
+def test_the_extras_are_the_projects() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - {"test"}
+    assert {extra.engine for extra in EXTRAS.values()} <= set(project["entry-points"]["vivavoce.engines"])
 
 
 @pytest.mark.parametrize(("use", "module", "extra"), ENGINES)

@@ -1,6 +1,5 @@
 """`vivavoce pull natural`: a good set for this machine, fetched, written down and tried."""
 
-import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -9,7 +8,7 @@ import typer
 
 from vivavoce import config as configuration
 from vivavoce import defaults
-from vivavoce.catalogue import asking, files, machine, natural, pulling
+from vivavoce.catalogue import asking, files, machine, natural, pulling, recommended
 from vivavoce.catalogue.machine import Machine
 from vivavoce.catalogue.natural import Choice
 from vivavoce.catalogue.pulling import Plan
@@ -17,14 +16,8 @@ from vivavoce.cli import selftest
 from vivavoce.cli.common import agreed, fail
 from vivavoce.cli.pull import fetch
 from vivavoce.cli.terminal import aside
-from vivavoce.engines import libflite, registry
+from vivavoce.engines import extras, libflite, registry
 
-LIBRARIES = {
-    "llama": ("xllamacpp", ""),
-    "faster-whisper": ("faster_whisper", "whisper"),
-    "sherpa-onnx": ("sherpa_onnx", "sherpa"),
-}
-"""What an engine imports, and the extra of this package that brings it."""
 USUAL = "vivavoce.toml"
 
 
@@ -35,9 +28,9 @@ def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
     ]
     if unknown:
         fail(f"--language {unknown[0]}: not a code; it looks like de")
-    here, runs = machine.look(), _installed()
-    choice = natural.choose(here, languages, runs)
-    _describe(here, choice, runs, languages)
+    here = machine.look()
+    choice = natural.choose(here, languages, {use for use in registry.names() if not extras.missing(use)})
+    _describe(here, choice, languages)
     with asking.client() as http:
         brain, planned = natural.fitting(choice, lambda name: pulling.plan(name, http))
         others = [choice.ear, *choice.voices.values()]
@@ -49,20 +42,14 @@ def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
     _try(_written(text, config), text, languages)
 
 
-def _installed() -> set[str]:
-    """The engines that could run a recommended model here."""
-    known = registry.names()
-    return {use for use, (module, _) in LIBRARIES.items() if use in known and importlib.util.find_spec(module)}
-
-
-def _describe(here: Machine, choice: Choice, runs: set[str], languages: list[str]) -> None:
+def _describe(here: Machine, choice: Choice, languages: list[str]) -> None:
     gpus = ", ".join(gpu.name for gpu in here.gpus) or "no GPU that llama.cpp here can use"
     typer.echo(f"This machine: {here.cores} cores, {files.in_units(here.free)} of memory free, {gpus}.")
     if here.idle_gpus:
         typer.echo(f"{here.idle_gpus[0]} stays idle: the llama.cpp installed here is built without it.")
-    extras = [extra for use, (_, extra) in LIBRARIES.items() if use not in runs and extra]
-    if extras:
-        typer.echo(f"Better still, first: pip install 'vivavoce[{','.join(extras)}]' (a better ear, natural voices).")
+    better = sorted(filter(None, {extras.missing(each.use) for each in recommended.ALL}))
+    if better:
+        typer.echo(f"Better still, first: pip install 'vivavoce[{','.join(better)}]' (a better ear, natural voices).")
     for language in languages:
         if language not in choice.voices:
             typer.echo(f"{language}: spoken by the embedded voice.")

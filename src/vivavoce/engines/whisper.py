@@ -52,7 +52,7 @@ class FasterWhisper:
             ModelMissing: the model is not here.
         """
         os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-        whisper = library("faster_whisper", "whisper")
+        whisper = library("faster_whisper")
         logging.getLogger("faster_whisper").setLevel(logging.ERROR)
         folder = Path(options.model).expanduser()
         if not folder.is_dir():

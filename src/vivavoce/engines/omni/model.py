@@ -11,7 +11,7 @@ from typing import Any
 from vivavoce.audio.samples import Floats
 from vivavoce.core.turn import TextDelta
 from vivavoce.engines.beside import Give
-from vivavoce.engines.extras import ModelMissing, library
+from vivavoce.engines.extras import EXTRAS, ModelMissing, library
 from vivavoce.engines.omni.asking import Asked, Prompt, choices
 from vivavoce.engines.omni.words import Words
 
@@ -39,7 +39,7 @@ class Model:
             ModelMissing: the model is not here, not whole, or of another kind.
         """
         os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-        self._torch, transformers, _ = (library(each, "omni") for each in ("torch", "transformers", "accelerate"))
+        self._torch, transformers, _ = (library(each) for each in EXTRAS["omni"].modules)
         transformers.logging.set_verbosity(transformers.logging.CRITICAL)
         transformers.logging.disable_progress_bar()
         self._wanted: Callable[[], bool] = lambda: True

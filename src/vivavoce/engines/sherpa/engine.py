@@ -50,7 +50,7 @@ class SherpaOnnx:
             ExtraMissing: the library is not installed.
             Unclear: the folder, with the options, is not enough to go by.
         """
-        sherpa = library("sherpa_onnx", "sherpa")
+        sherpa = library("sherpa_onnx")
         folder = Path(options.model).expanduser()
         settings = {"num_threads": options.threads, "provider": options.device, **options.settings}
         model = models.find(sherpa, folder, options.kind, options.streaming)
