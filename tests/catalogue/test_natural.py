@@ -74,9 +74,33 @@ def test_the_configuration_can_be_loaded(
     assert made.models["talker"].aliases == ["alias"]
     speakers = made.models["talker"].speakers()
     assert set(speakers) >= {"default", "en"}
+    assert [made.models[name].language for name in MODELS] == [languages[0], "en", languages[0]]
     if len(runs) > 1 and "de" in languages:
         assert made.engines[speakers["de"][0]].options == {"model": "piper-de", "language": "de"}
-        assert made.models["talker"].language == "de"
+
+
+@pytest.mark.parametrize(
+    ("languages", "runs", "speak"),
+    [
+        (["es"], {"llama"}, {"default": "voices"}),
+        (["es"], ALL_ENGINES, {"default": "voices"}),
+        (["es", "de"], ALL_ENGINES, {"default": "voices", "de": "voice-de"}),
+        (["de", "es", "zh"], ALL_ENGINES, {"default": "voices", "de": "voice-de", "zh": "voice-zh"}),
+        (["zh", "en"], ALL_ENGINES, {"default": "voices", "zh": "voice-zh", "en": "voice-zh"}),
+    ],
+)
+def test_the_language_asked_for_first_is_the_models(
+    tmp_path: Path, languages: list[str], runs: set[str], speak: dict[str, str]
+) -> None:
+    choice = natural.choose(LARGE, languages, runs)
+    brain = natural.fitting(choice, sized({}))[0]
+    (tmp_path / "n.toml").write_text(natural.configuration(choice, brain, MODELS, flite=False))
+    made = load(tmp_path / "n.toml")
+    talker = made.models["talker"]
+    assert (talker.language, talker.speak) == (languages[0], speak)
+    assert set(made.engines) == {"ear", "brain", *speak.values()}
+    if "zh" in languages:
+        assert made.engines["voice-zh"].options == {"model": "kokoro"}
 
 
 def test_short_names_are_short_and_their_own() -> None:

@@ -8,7 +8,7 @@ from vivavoce.catalogue.files import FetchFailed
 from vivavoce.catalogue.machine import Machine
 from vivavoce.catalogue.pulling import Plan
 from vivavoce.catalogue.recommended import Recommended
-from vivavoce.catalogue.usage import quoted, voice_of
+from vivavoce.catalogue.usage import Usage, quoted, voice_of
 
 GB = 10**9
 RESERVED = 2 * GB
@@ -28,6 +28,8 @@ class Choice:
     """Of which the first that fits is taken."""
     voices: dict[str, Recommended]
     """By language."""
+    language: str
+    """The one asked for first: of text whose script does not tell."""
     memory: int
     """Bytes that a brain may take."""
     on_gpu: bool = False
@@ -44,6 +46,7 @@ def choose(machine: Machine, languages: Sequence[str], runs: Collection[str]) ->
         ear,
         tuple(sorted(brains, key=lambda each: -each.billions)) if "llama" in runs else (),
         voices,
+        languages[0],
         gpu if gpu > 4 * GB else max(0, machine.free - RESERVED),
         gpu > 4 * GB,
     )
@@ -80,21 +83,24 @@ def configuration(choice: Choice, brain: Recommended, models: dict[str, list[str
         _engine("voices", "espeak"),
     ]
     speak = {"default": "voices"}
+    said_by: dict[str, str] = {}
     for language, voice in choice.voices.items():
-        speak[language] = voice_of(language)
-        options = f"model = {quoted(voice.name)}, language = {quoted(language)}"
-        lines.append(_engine(speak[language], voice.use, options))
+        if voice.name not in said_by:  # one process speaks all its languages
+            used = Usage(voice.use, voice.role, voice.name, language if len(voice.languages) == 1 else "")
+            said_by[voice.name] = voice_of(language)
+            lines.append(_engine(said_by[voice.name], voice.use, used.options))
+        speak[language] = said_by[voice.name]
     if flite and "en" not in speak:
         speak["en"] = voice_of("en")
         lines.append(_engine(speak["en"], "flite"))
     said = ", ".join(f"{language} = {quoted(engine)}" for language, engine in speak.items())
     roles = {"talks": ("hear", "think", "speak"), "hears": ("hear",), "speaks": ("speak",)}
     values = {"hear": quoted("ear"), "think": quoted("brain"), "speak": f"{{ {said} }}"}
-    first = next(iter(choice.voices), "en")
     for (name, aliases), plays in zip(models.items(), roles.values(), strict=True):
         table = [f"[models.{quoted(name)}]", *(f"{role} = {values[role]}" for role in plays)]
         table.append(f"aliases = [{', '.join(quoted(alias) for alias in aliases)}]")
-        table += [f"language = {quoted(first)}"] if first != "en" else []
+        if "speak" in plays and choice.language != "en":
+            table.append(f"language = {quoted(choice.language)}")
         lines.append("\n".join(table) + "\n")
     return "\n".join(lines)
 

@@ -30,11 +30,15 @@ class Usage:
         """What to call the engine, so that the embedded default uses it."""
         return voice_of(self.language) if self.language else NAMES[self.role]
 
+    @property
+    def options(self) -> str:
+        """The engine's options, in TOML."""
+        language = f", language = {quoted(self.language)}" if self.language else ""
+        return f"model = {quoted(self.model)}{language}"
+
     def lines(self) -> str:
         """The engine's table."""
-        language = f", language = {quoted(self.language)}" if self.language else ""
-        options = f"model = {quoted(self.model)}{language}"
-        return f"[engines.{self.name}]\nuse = {quoted(self.use)}\noptions = {{ {options} }}\n"
+        return f"[engines.{self.name}]\nuse = {quoted(self.use)}\noptions = {{ {self.options} }}\n"
 
 
 def of(pulled: Pulled) -> Usage | None:

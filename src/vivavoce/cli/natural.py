@@ -28,6 +28,7 @@ def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
     ]
     if unknown:
         fail(f"--language {unknown[0]}: not a code; it looks like de")
+    languages = list(dict.fromkeys(language.lower() for language in languages))
     here = machine.look()
     choice = natural.choose(here, languages, {use for use in registry.names() if not extras.missing(use)})
     _describe(here, choice, languages)
