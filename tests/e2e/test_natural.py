@@ -1,5 +1,6 @@
 """`pull natural` from a hub on this machine whose brains are all the embedded one, by other names."""
 
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -40,8 +41,14 @@ def test_a_set_is_fetched_written_down_and_tried(tmp_path: Path, monkeypatch: py
         assert brain["use"] == "llama"
         findings = [line.split("\t")[:3] for line in done.output.splitlines() if "\t" in line]
         assert ["ok", "tool call", "-"] in findings
+        report = json.loads(Path("vivavoce-selftest.json").read_text())
+        assert [["ok" if each["ok"] else "-", each["what"]] for each in report["found"]] == [
+            row[:2] for row in findings
+        ]
         again = CliRunner().invoke(app, ["pull", "natural", "--yes", "--language", "de"])
         assert "is there already and is left as it is" in again.output
         assert Path("vivavoce.toml").read_text() == written
+        report = json.loads(Path("vivavoce-selftest.json").read_text())
+        assert {each["language"] for each in report["found"] if "language" in each} == {"de"}
         listed = CliRunner().invoke(app, ["models", "--pulled"]).output
         assert [line.split("\t")[3] for line in listed.splitlines()] == ["brain"]

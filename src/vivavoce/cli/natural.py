@@ -22,7 +22,10 @@ USUAL = "vivavoce.toml"
 
 
 def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
-    """Say what it takes, ask, fetch, write the configuration, and try it; exits with 1 if a trial fails."""
+    """Say what it takes, ask, fetch, write the configuration, try it and save what was found.
+
+    Exits with 1 if a trial fails.
+    """
     unknown = [
         language for language in languages if not (language.isascii() and language.isalpha() and len(language) < 4)
     ]
@@ -40,7 +43,9 @@ def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
         for each in plans:
             fetch(each, http)
     text = natural.configuration(choice, brain, _names(), flite=libflite.installed())
-    _try(_written(text, config), text, languages)
+    path = config or Path(os.environ.get("VIVAVOCE_CONFIG") or USUAL)
+    _write(path, text)
+    _try(text, languages, path.with_name(f"{path.stem}-selftest.json"))
 
 
 def _describe(here: Machine, choice: Choice, languages: list[str]) -> None:
@@ -73,27 +78,25 @@ def _names() -> dict[str, list[str]]:
     return {name: settings.aliases for name, settings in settled.models.items()}
 
 
-def _written(text: str, config: Path | None) -> Path | None:
-    """Where the configuration was written; None where there is one already, which is left as it is."""
-    path = config or Path(os.environ.get("VIVAVOCE_CONFIG") or USUAL)
+def _write(path: Path, text: str) -> None:
+    """Write the configuration; one that is there already is left as it is."""
     try:
         with path.open("x", encoding="utf-8") as made:
             made.write(text)
     except FileExistsError:
         typer.echo(f"\n{path} is there already and is left as it is; to use the set, it takes these lines:\n\n{text}")
-        return None
-    typer.echo(f"\nWritten: {path}\n")
-    return path
+    else:
+        typer.echo(f"\nWritten: {path}\n")
 
 
-def _try(path: Path | None, text: str, languages: list[str]) -> None:
+def _try(text: str, languages: list[str], report: Path) -> None:
+    """Try the set, also where another configuration is in its place."""
     with tempfile.TemporaryDirectory() as folder:
-        if path is None:
-            path = Path(folder) / USUAL
-            path.write_text(text, encoding="utf-8")
+        path = Path(folder) / USUAL
+        path.write_text(text, encoding="utf-8")
         settled = configuration.load(path)
     aside("trying it (vivavoce selftest):")
     name, settings = next(iter(settled.models.items()))
-    if not selftest.run(settled, name, settings, languages):
+    if not selftest.run(settled, name, settings, languages, str(report)):
         raise typer.Exit(1)
     aside("now: vivavoce serve")
