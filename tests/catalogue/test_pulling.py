@@ -91,6 +91,15 @@ def test_a_file_of_the_hub(hub: Hub, http: httpx2.Client, monkeypatch: pytest.Mo
     assert not any(b"hf_secret" in path.read_bytes() for path in kept)
 
 
+def test_who_is_asked_is_told_before(hub: Hub, http: httpx2.Client, tmp_path: Path) -> None:
+    hub.repos["o/r"] = Repo({"a.gguf": GGUF})
+    (tmp_path / "my.gguf").write_bytes(GGUF)
+    told: list[tuple[str, int]] = []
+    for name in ("hf:o/r/a.gguf", str(tmp_path / "my.gguf")):
+        pulling.plan(name, http, asks=lambda host: told.append((host, len(hub.asked))))
+    assert told == [("127.0.0.1", 0)]
+
+
 def test_a_folder_is_what_an_engine_needs_of_it(hub: Hub, http: httpx2.Client) -> None:
     hub.repos["o/whisper"] = Repo(FOLDER, licence=["mit", "bsd"])
     seen: list[tuple[int, int]] = []

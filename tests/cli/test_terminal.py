@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import SCRIPTED
+from tests.support.hub import serving
 from vivavoce.audio.wav import write_wav
 from vivavoce.cli.terminal import harmless
 from vivavoce.testing.scripted import tone
@@ -20,11 +21,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def watch(folder: Path, *arguments: str) -> tuple[int, str]:
+def watch(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     """What somebody at a terminal sees."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "vivavoce", *arguments]
-    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm", **variables}
     with subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as run:
         os.close(theirs)
         seen = b""
@@ -43,6 +44,14 @@ def test_ask_shows_what_it_does_what_it_heard_and_where_it_saved(folder: Path) -
     assert code == 0
     for shown in ("starting the engines", "heard: what time is it", "Hello there. Bye.", "saved: reply.wav"):
         assert shown in seen
+
+
+def test_pull_says_whom_it_asks_before_there_is_an_answer(folder: Path) -> None:
+    with serving() as hub:
+        where = {"HF_ENDPOINT": hub.url, "NO_PROXY": "127.0.0.1", "HF_TOKEN": "", "VIVAVOCE_HOME": str(folder / "home")}
+        code, seen = watch(folder, "pull", "hf:o/none", **where)
+    asked, answered = seen.index("asking 127.0.0.1 for hf:o/none…"), seen.index("the model hub has no o/none")
+    assert (code, asked < answered) == (1, True)
 
 
 def test_models_are_a_table(folder: Path) -> None:

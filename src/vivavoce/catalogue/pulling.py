@@ -3,13 +3,13 @@
 import difflib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
 
-from vivavoce.catalogue import downloads, embedded, files, hub, pulled, recommended, references, wheels
+from vivavoce.catalogue import asking, downloads, embedded, files, hub, pulled, recommended, references, wheels
 from vivavoce.catalogue.downloads import Source
 from vivavoce.catalogue.files import FetchFailed, Progress
 from vivavoce.catalogue.pulled import KeptFile, Pulled
@@ -59,8 +59,18 @@ class Plan:
         return sum(each.bytes for each in self.wanted if not each.here)
 
 
-def plan(name: str, http: httpx2.Client, include: list[str] | None = None, sha256: str = "") -> Plan:
-    """What a name, a reference or a file stands for. Only of a hub anything is asked.
+def _unheard(host: str) -> None:
+    del host
+
+
+def plan(
+    name: str,
+    http: httpx2.Client,
+    include: list[str] | None = None,
+    sha256: str = "",
+    asks: Callable[[str], None] = _unheard,
+) -> Plan:
+    """What a name, a reference or a file stands for. Only of a hub anything is asked; `asks` is told its host before.
 
     Raises:
         FetchFailed: nothing, or it cannot be asked.
@@ -74,6 +84,7 @@ def plan(name: str, http: httpx2.Client, include: list[str] | None = None, sha25
     if sha256 and not isinstance(reference, AtAddress | FromDisk):
         raise FetchFailed("--sha256 is for an address or a file: a hub and an index have their own")
     if isinstance(reference, OnHub):
+        asks(asking.host_of(hub.endpoint()))
         return _on_hub(reference, include or list(known.include if known else ()), http)
     return _single(reference, sha256)
 

@@ -8,13 +8,13 @@ import typer
 
 from vivavoce import config as configuration
 from vivavoce import defaults
-from vivavoce.catalogue import asking, files, machine, natural, pulling, recommended
+from vivavoce.catalogue import asking, files, machine, natural, recommended
 from vivavoce.catalogue.machine import Machine
 from vivavoce.catalogue.natural import Choice
 from vivavoce.catalogue.pulling import Plan
 from vivavoce.cli import selftest
 from vivavoce.cli.common import agreed, fail
-from vivavoce.cli.pull import fetch
+from vivavoce.cli.pull import fetch, plan
 from vivavoce.cli.terminal import aside
 from vivavoce.engines import extras, libflite, registry
 
@@ -36,9 +36,9 @@ def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
     choice = natural.choose(here, languages, {use for use in registry.names() if not extras.missing(use)})
     _describe(here, choice, languages)
     with asking.client() as http:
-        brain, planned = natural.fitting(choice, lambda name: pulling.plan(name, http))
+        brain, planned = natural.fitting(choice, lambda name: plan(name, http))
         others = [choice.ear, *choice.voices.values()]
-        plans = [planned, *(pulling.plan(each.name, http) for each in others if each is not None)]
+        plans = [planned, *(plan(each.name, http) for each in others if each is not None)]
         _ask(plans, yes=yes)
         for each in plans:
             fetch(each, http)

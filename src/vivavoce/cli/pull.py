@@ -56,6 +56,13 @@ def pull(  # noqa: PLR0913, PLR0917 - a command's options
             _pull(name, include, sha256)
 
 
+def plan(name: str, http: "httpx2.Client", include: list[str] | None = None, sha256: str = "") -> "Plan":
+    """What pulling a model will take; who is asked that is said first, for the answer may be long in coming."""
+    from vivavoce.catalogue import pulling  # noqa: PLC0415 - help is quick
+
+    return pulling.plan(name, http, include, sha256, lambda host: aside(f"asking {host} for {name}…"))
+
+
 def fetch(planned: "Plan", http: "httpx2.Client") -> "Pulled":
     """Fetch what a plan misses, with a bar where somebody is watching."""
     from vivavoce.catalogue import pulling  # noqa: PLC0415 - help is quick
@@ -66,10 +73,10 @@ def fetch(planned: "Plan", http: "httpx2.Client") -> "Pulled":
 
 
 def _pull(name: str, include: list[str] | None, sha256: str) -> None:
-    from vivavoce.catalogue import asking, files, pulling, usage  # noqa: PLC0415 - help is quick
+    from vivavoce.catalogue import asking, files, usage  # noqa: PLC0415 - help is quick
 
     with asking.client() as http:
-        planned = pulling.plan(name, http, include, sha256)
+        planned = plan(name, http, include, sha256)
         licence = f", licence {planned.licence}" if planned.licence else ""
         if planned.bytes:
             missing = f" ({files.in_units(planned.missing)} to fetch)" if planned.missing else " (here already)"
