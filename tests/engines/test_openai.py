@@ -24,6 +24,7 @@ from vivavoce.core.engines import Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError, RateLimited
 from vivavoce.core.trimming import Reading
 from vivavoce.core.turn import (
+    ANY_OBJECT,
     Message,
     Sampling,
     Schema,
@@ -571,3 +572,27 @@ async def test_the_shape_of_an_answer_is_carried(upstream: Upstream, make: Make)
     assert upstream.asked[0]["response_format"] == {"type": "json_schema", "json_schema": shape}
     assert upstream.asked[0]["tool_choice"] == "auto"
     assert upstream.asked[0]["parallel_tool_calls"] is False
+
+
+async def test_any_json_object_is_asked_for_as_such(upstream: Upstream, make: Make) -> None:
+    await answer(make(), replace(TURN, schema=ANY_OBJECT))
+    assert upstream.asked[0]["response_format"] == {"type": "json_object"}
+
+
+async def test_what_is_no_schema_is_refused_before_anyone_is_asked(upstream: Upstream, make: Make) -> None:
+    for turn, param in (
+        (replace(TURN, schema=Schema("point", "[1")), "response_format"),
+        (replace(TURN, tools=(Tool("look", "", "[1"),)), "tools[0].function.parameters"),
+    ):
+        with pytest.raises(BadRequest) as refused:
+            await answer(make(), turn)
+        assert refused.value.param == param
+    assert upstream.asked == []
+
+
+async def test_a_tool_without_words_or_parameters_is_sent_as_every_server_takes_it(
+    upstream: Upstream, make: Make
+) -> None:
+    await answer(make(), replace(TURN, tools=(Tool("look"),)))
+    function = {"name": "look", "parameters": {"type": "object", "properties": {}}}
+    assert upstream.asked[0]["tools"] == [{"type": "function", "function": function}]

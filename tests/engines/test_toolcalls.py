@@ -338,6 +338,11 @@ def test_a_model_that_knows_tools_is_made_to_call(knowing: Llama) -> None:
     assert fits(json.loads(arguments), CITY)
 
 
+def test_a_model_that_knows_tools_takes_one_without_a_description(knowing: Llama) -> None:
+    *_, done = [event for event in knowing.generate(turn("hi", Tool("look"))) if event]
+    assert isinstance(done, TurnDone)
+
+
 def test_what_a_model_that_knows_tools_is_given() -> None:
     asked = turn("hi", *TOOLS[1:], tool_choice=ToolChoice(parallel=False))
     given = with_tools(asked)

@@ -91,6 +91,10 @@ class Schema:
     strict: bool = False
 
 
+ANY_OBJECT = Schema("object", '{"type":"object"}')
+"""The answer must be a JSON object, whatever is in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How the language model picks its words. None: the model's own default."""

@@ -1,15 +1,14 @@
 """The chat API of another server: what a turn asks of it, in the dialect it speaks of sound."""
 
-import json
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 from vivavoce.core.audio import FRAME_SAMPLES
-from vivavoce.core.turn import Message, Sampling, Speech, Tool, Turn, Usage
+from vivavoce.core.turn import Message, Sampling, Speech, Turn, Usage
 from vivavoce.core.usage import audio_tokens_in, fixed_tokens_in, texts_in
-from vivavoce.engines.contents import contents
-from vivavoce.engines.logprobs import candidates
-from vivavoce.engines.prompts import biases, chat_messages
+from vivavoce.engines.contents import said, sounds
+from vivavoce.engines.logprobs import biases, candidates
+from vivavoce.engines.shapes import answer_format, tools_of
 from vivavoce.engines.telling import tokens
 
 Dialect: TypeAlias = Literal["openai", "vllm-omni", "sglang-omni", "dashscope"]
@@ -34,11 +33,14 @@ def request(turn: Turn, model: str, dialect: Dialect, *, by_id: bool = False, st
     """The body, but for what it says of the answer's sound.
 
     `by_id`: earlier spoken answers go by their ids, else by what was said.
+
+    Raises:
+        BadRequest: a schema in it is none.
     """
     sampling = {name: value for name, value in _sampling(turn.sampling).items() if value is not None}
     streamed = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
-    messages = [said for message in turn.messages for said in _said(message, dialect, by_id=by_id)]
-    return {"model": model, "messages": messages, **streamed, **sampling, **_tools(turn)}
+    messages = [each for message in turn.messages for each in _said(message, dialect, by_id=by_id)]
+    return {"model": model, "messages": messages, **streamed, **sampling, **answer_format(turn), **_tools(turn)}
 
 
 def estimated(turn: Turn, text: str, samples: int) -> Usage:
@@ -48,14 +50,10 @@ def estimated(turn: Turn, text: str, samples: int) -> Usage:
 
 
 def _said(message: Message, dialect: Dialect, *, by_id: bool) -> Iterator[dict[str, Any]]:
-    origin = _origin(message) if by_id else None
-    sounds = [part for part in message.parts if isinstance(part, Speech) and part.pcm is not None]
-    if origin:
+    if by_id and (origin := _origin(message)):
         yield {"role": "assistant", "audio": {"id": origin}}
-    elif sounds and message.role == "user":
-        yield {"role": "user", "content": contents(message, "data:;base64," if dialect == "dashscope" else "")}
     else:
-        yield from chat_messages(Turn((message,)), "")
+        yield from said(message, aloud=sounds(message), prefix="data:;base64," if dialect == "dashscope" else "")
 
 
 def _origin(message: Message) -> str | None:
@@ -64,26 +62,12 @@ def _origin(message: Message) -> str | None:
 
 
 def _tools(turn: Turn) -> dict[str, Any]:
-    """The tools of a request, and the shape its answer must have."""
-    asked: dict[str, Any] = {}
-    if turn.schema is not None:
-        schema = {"name": turn.schema.name, "schema": json.loads(turn.schema.json), "strict": turn.schema.strict}
-        asked["response_format"] = {"type": "json_schema", "json_schema": schema}
-    if turn.tools:
-        choice = turn.tool_choice
-        asked["tools"] = [{"type": "function", "function": _function(tool)} for tool in turn.tools]
-        named = {"type": "function", "function": {"name": choice.name}}
-        asked["tool_choice"] = named if choice.name else choice.mode
-        if not choice.parallel and not choice.name:
-            asked["parallel_tool_calls"] = False
-    return asked
-
-
-def _function(tool: Tool) -> dict[str, Any]:
-    body: dict[str, Any] = {"name": tool.name, "parameters": json.loads(tool.parameters)}
-    if tool.description:
-        body["description"] = tool.description
-    return body | {"strict": True} if tool.strict else body
+    if not turn.tools:
+        return {}
+    choice = turn.tool_choice
+    named = {"type": "function", "function": {"name": choice.name}}
+    asked = {"tools": tools_of(turn), "tool_choice": named if choice.name else choice.mode}
+    return asked if choice.parallel or choice.name else asked | {"parallel_tool_calls": False}
 
 
 def _sampling(sampling: Sampling) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The events of a streamed chat completion, as other servers send them."""
+"""The events of a streamed chat completion, as llama.cpp and other servers send them."""
 
 from typing import Annotated, Any, Self, TypeAlias
 
@@ -76,6 +76,8 @@ class Delta(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
     """What it says instead of an answer."""
+    reasoning_content: str | None = None
+    """What the model thinks to itself, where its server tells that apart."""
     tool_calls: list[CallDelta] | None = None
     audio: SoundDelta | None = None
 

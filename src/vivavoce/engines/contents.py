@@ -1,10 +1,11 @@
-"""What a message says, as the chat API writes it: words, and sound that nobody has heard yet."""
+"""Messages as the chat API writes them: words, sound, calls of tools and their results."""
 
 from base64 import b64encode
+from collections.abc import Iterator
 from typing import Any
 
 from vivavoce.audio.wav import write_wav
-from vivavoce.core.turn import Message, Part, Speech, Text
+from vivavoce.core.turn import Message, Part, Speech, Text, ToolCall, ToolResult
 
 
 def words(part: Part) -> str:
@@ -12,6 +13,29 @@ def words(part: Part) -> str:
     if isinstance(part, Text):
         return part.text
     return (part.transcript or "") if isinstance(part, Speech) else ""
+
+
+def said(message: Message, *, aloud: bool, prefix: str = "") -> Iterator[dict[str, Any]]:
+    """One message, which may be several there: each result of a tool is one of its own.
+
+    `aloud`: what a user said goes as sound, each `prefix` and base64; else all goes as words.
+    """
+    for part in message.parts:
+        if isinstance(part, ToolResult):
+            yield {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
+    text = "\n".join(filter(None, map(words, message.parts)))
+    calls = [_call(part) for part in message.parts if isinstance(part, ToolCall)]
+    if calls:
+        yield {"role": "assistant", "content": text, "tool_calls": calls}
+    elif message.role == "user" and aloud:
+        yield {"role": "user", "content": contents(message, prefix)}
+    elif text or message.role != "tool":
+        yield {"role": message.role, "content": text}
+
+
+def sounds(message: Message) -> bool:
+    """Whether it holds sound."""
+    return any(map(_sounds, message.parts))
 
 
 def unheard(message: Message) -> bool:
@@ -26,6 +50,10 @@ def contents(message: Message, prefix: str = "") -> list[dict[str, Any]]:
 
 def _sounds(part: Part) -> bool:
     return isinstance(part, Speech) and part.pcm is not None
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def _content(part: Part, prefix: str) -> dict[str, Any]:

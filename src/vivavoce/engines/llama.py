@@ -14,9 +14,10 @@ from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines import toolcalls
 from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
-from vivavoce.engines.prompts import THOUGHTLESS, Refusal, bad_parameters, chat_request, ending, refused, with_tools
+from vivavoce.engines.prompts import THOUGHTLESS, Refusal, chat_request, ending, refused, with_tools
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
+from vivavoce.engines.shapes import bad_parameters
 
 Event: TypeAlias = TextDelta | ToolCallDelta | TurnDone | None
 INSTRUCTION = """You are a helpful voice assistant. Give short, direct answers.
@@ -120,7 +121,7 @@ class Llama:
         soft = 0 if turn.schema else chosen.max_answer
         # no other limit here: a call or a thought in the model's own format is only known as one while it is read
         request = chat_request(told, chosen.instruction, chosen.temperature, self._context)
-        request = request if self._knows_tools else ending(request)
+        request = request if self._knows_tools else ending(told, request)
         request |= {"chat_template_kwargs": {"enable_thinking": True}} if chosen.reasoning else THOUGHTLESS
         request |= with_tools(turn) if own else {}
         yield from self._answer(turn, request, lambda events: read_answer(turn, events, soft))

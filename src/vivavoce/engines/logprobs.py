@@ -1,4 +1,4 @@
-"""Log probabilities as llama.cpp and other servers tell them, and the words they are of."""
+"""How likely tokens are, as llama.cpp and other servers are asked and tell it, and the words they are of."""
 
 import codecs
 import math
@@ -46,6 +46,11 @@ class Logprobs(msgspec.Struct):
 def candidates(sampling: Sampling) -> int:
     """How many tokens to ask for in each place, to be told of the one that was taken; some tell nothing of none."""
     return max(sampling.top_logprobs, 1) if sampling.logprobs else 0
+
+
+def biases(sampling: Sampling) -> dict[str, int]:
+    """What is added to the logits of tokens, by their ids."""
+    return {str(token): bias for token, bias in sampling.logit_bias}
 
 
 class Spelling:

@@ -1,23 +1,21 @@
 """A turn as the chat request llama.cpp reads, and what a client is told of one it refuses."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from vivavoce.core.context import too_long
-from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, PublicError
-from vivavoce.core.turn import Message, Sampling, ToolCall, ToolResult, Turn
-from vivavoce.engines.contents import contents, unheard, words
-from vivavoce.engines.logprobs import candidates
+from vivavoce.core.errors import EngineFailed, Overloaded, PublicError
+from vivavoce.core.turn import Turn
+from vivavoce.engines.contents import said, unheard
+from vivavoce.engines.logprobs import biases, candidates
 from vivavoce.engines.schemas import parsed
+from vivavoce.engines.shapes import answer_format, bad_schema, tools_of
 
 SCHEMA_ANSWER = 1024
 """Most tokens of an answer in JSON, where the client set no limit: half a document is of no use to anyone."""
 THOUGHTLESS = {"chat_template_kwargs": {"enable_thinking": False}}
 """Has the model not think to itself, where its template knows this word. Source: Qwen 3's template."""
-NO_OBJECT = "it is not a JSON Schema object"
 
 
 class Refusal(msgspec.Struct):
@@ -72,18 +70,13 @@ def chat_request(turn: Turn, instruction: str, temperature: float, most: int) ->
         "return_progress": True,
         "timings_per_token": True,
         **{name: value for name, value in asked.items() if value is not None},
-        **_shape(turn),
+        **answer_format(turn),
     }
 
 
-def biases(sampling: Sampling) -> dict[str, int]:
-    """What is added to the logits of tokens, by their ids."""
-    return {str(token): bias for token, bias in sampling.logit_bias}
-
-
-def ending(request: dict[str, Any]) -> dict[str, Any]:
+def ending(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
     """The request, for a small model: where any JSON object is asked for, one of a few fields."""
-    if request.get("response_format") != {"type": "json_object"}:
+    if turn.schema is None or parsed(turn.schema.json) not in ({}, {"type": "object"}):
         return request
     return {name: value for name, value in request.items() if name != "response_format"} | {"grammar": SMALL_OBJECT}
 
@@ -94,30 +87,15 @@ def with_tools(turn: Turn) -> dict[str, Any]:
     Raises:
         BadRequest: the parameters of a tool are not JSON.
     """
-    tools = [{"type": "function", "function": _function(turn, index)} for index in range(len(turn.tools))]
+    tools = tools_of(turn)
     return {"tools": tools, "tool_choice": "auto", "parallel_tool_calls": turn.tool_choice.parallel} if tools else {}
-
-
-def _function(turn: Turn, index: int) -> dict[str, Any]:
-    tool = turn.tools[index]
-    shape = parsed(tool.parameters)
-    if shape is None:
-        raise bad_parameters(turn, index, NO_OBJECT)
-    parameters = shape or {"type": "object", "properties": {}}
-    return {"name": tool.name, "description": tool.description, "parameters": parameters}
-
-
-def bad_parameters(turn: Turn, index: int, why: str) -> BadRequest:
-    """The schema of a tool's arguments cannot be followed."""
-    message = f"Invalid schema for function '{turn.tools[index].name}': {why}."
-    return BadRequest(message, param=f"tools[{index}].function.parameters", code="invalid_function_parameters")
 
 
 def chat_messages(turn: Turn, instruction: str) -> list[dict[str, Any]]:
     """The conversation in OpenAI's form; `instruction` leads it where the client sent no system message."""
     led = not instruction or any(message.role == "system" for message in turn.messages)
     lead = [] if led else [{"role": "system", "content": instruction}]
-    return lead + [said for message in turn.messages for said in _said(message)]
+    return lead + [each for message in turn.messages for each in said(message, aloud=unheard(message))]
 
 
 def refused(turn: Turn, why: Refusal) -> PublicError:
@@ -126,40 +104,4 @@ def refused(turn: Turn, why: Refusal) -> PublicError:
         return too_long(why.n_ctx, why.n_prompt_tokens)
     if "context size" in why.message.lower():  # the answers in work have filled what they share
         return Overloaded()
-    return _bad_schema(turn.schema.name) if turn.schema and why.type == "invalid_request_error" else EngineFailed()
-
-
-def _shape(turn: Turn) -> dict[str, Any]:
-    if turn.schema is None:
-        return {}
-    try:
-        shape = json.loads(turn.schema.json)
-    except ValueError as error:
-        raise _bad_schema(turn.schema.name) from error
-    if shape in ({}, {"type": "object"}):
-        return {"response_format": {"type": "json_object"}}
-    schema = {"name": turn.schema.name, "strict": turn.schema.strict, "schema": shape}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}
-
-
-def _bad_schema(name: str) -> BadRequest:
-    message = f"Invalid schema for response_format '{name}': it is not JSON Schema that this model can follow."
-    return BadRequest(message, param="response_format", code="invalid_json_schema")
-
-
-def _said(message: Message) -> Iterator[dict[str, Any]]:
-    for part in message.parts:
-        if isinstance(part, ToolResult):
-            yield {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
-    said = "\n".join(filter(None, map(words, message.parts)))
-    calls = [_call(part) for part in message.parts if isinstance(part, ToolCall)]
-    if calls:
-        yield {"role": "assistant", "content": said, "tool_calls": calls}
-    elif message.role == "user" and unheard(message):
-        yield {"role": "user", "content": contents(message)}
-    elif said or message.role != "tool":
-        yield {"role": message.role, "content": said}
-
-
-def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    return bad_schema(turn.schema.name) if turn.schema and why.type == "invalid_request_error" else EngineFailed()

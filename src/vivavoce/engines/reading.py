@@ -7,46 +7,12 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from vivavoce.core.errors import EngineFailed
-from vivavoce.core.turn import Reason, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
+from vivavoce.core.turn import Reason, TextDelta, ToolCallDelta, Turn, TurnDone
+from vivavoce.engines.chat_chunks import CallDelta, Choice, Chunk, Delta, Details, Used
 from vivavoce.engines.logprobs import Logprobs, Spelling
 from vivavoce.engines.prompts import Refusal, refused
 from vivavoce.engines.reasoning import Aloud
 from vivavoce.engines.words import Words
-
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _Call(msgspec.Struct):
-    index: int = 0
-    function: _Function = msgspec.field(default_factory=_Function)
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    reasoning_content: str | None = None
-    """What the model thinks to itself, where llama.cpp knows how its template marks that."""
-    tool_calls: list[_Call] = []
-    logprobs: Logprobs | None = None
-    """Of the words; beside the delta in llama.cpp's stream."""
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta
-    finish_reason: str | None = None
-    logprobs: Logprobs | None = None
-
-
-class _Cached(msgspec.Struct):
-    cached_tokens: int = 0
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int
-    prompt_tokens_details: _Cached = msgspec.field(default_factory=_Cached)
 
 
 class _Timings(msgspec.Struct):
@@ -55,13 +21,10 @@ class _Timings(msgspec.Struct):
     predicted_n: int = 0
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(Chunk):
     """One event of its stream: progress, words, calls, usage or a refusal."""
 
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
     timings: _Timings | None = None
-    error: Refusal | None = None
 
 
 class Unconstrained(Exception):
@@ -74,7 +37,7 @@ class _Stream:
     def __init__(self, turn: Turn, events: Iterable[str]) -> None:
         self._turn = turn
         self._events = events
-        self._usage: _Usage | None = None
+        self._usage: Used | None = None
         self._timings = _Timings()
         self.reason: Reason = "stop"
 
@@ -83,8 +46,8 @@ class _Stream:
         """Tokens of the answer so far."""
         return self._timings.predicted_n
 
-    def __iter__(self) -> Iterator[_Delta]:
-        """What each chunk adds; an empty one where it adds nothing.
+    def __iter__(self) -> Iterator[tuple[Delta, Logprobs]]:
+        """What each chunk adds, and how likely its words were; nothing where it adds nothing.
 
         Raises:
             PublicError: llama.cpp refused, or broke off.
@@ -92,7 +55,7 @@ class _Stream:
         for event in self._events:
             chunk = msgspec.json.decode(event, type=_Chunk) if event else _Chunk()
             if chunk.error:
-                raise refused(self._turn, chunk.error)
+                raise refused(self._turn, msgspec.convert(chunk.error, Refusal))
             self._usage = chunk.usage or self._usage
             self._timings = chunk.timings or self._timings
             for choice in chunk.choices:
@@ -104,12 +67,10 @@ class _Stream:
 
     def done(self) -> TurnDone:
         """The end, with what it cost; of an answer we ended ourselves no usage was told."""
-        used = self._usage
+        known, used = self._timings, self._usage
         if used is None:
-            known = self._timings
-            used = _Usage(known.cache_n + known.prompt_n, known.predicted_n, _Cached(known.cache_n))
-        cached = used.prompt_tokens_details.cached_tokens
-        return TurnDone(self.reason, Usage(text_in=used.prompt_tokens, text_out=used.completion_tokens, cached=cached))
+            used = Used(known.cache_n + known.prompt_n, known.predicted_n, Details(known.cache_n))
+        return TurnDone(self.reason, used.told())
 
 
 def read_answer(
@@ -125,10 +86,11 @@ def read_answer(
     """
     stream = _Stream(turn, events)
     words, spelling, aloud, calling = Words(soft), Spelling(turn.sampling), Aloud(), False
-    for delta in stream:
-        calling = calling or bool(delta.tool_calls)
-        yield from (event for call in delta.tool_calls for event in _native(call))
-        pieces = [aloud.piece(*piece) for piece in spelling.pieces(delta.content or "", delta.logprobs)]
+    for delta, logprobs in stream:
+        calls = delta.tool_calls or []
+        calling = calling or bool(calls)
+        yield from (event for call in calls for event in _native(call))
+        pieces = [aloud.piece(*piece) for piece in spelling.pieces(delta.content or "", logprobs)]
         told = [piece for text, tokens in pieces or [("", ())] for piece in words.add(text, stream.made, tokens)]
         yield from told or [None]
         if words.ended and not calling:
@@ -153,7 +115,7 @@ def read_arguments(
     """
     stream = _Stream(turn, events)
     begun, held = False, ""
-    for delta in stream:
+    for delta, _ in stream:
         # where a template begins with a thought, llama.cpp takes all that the model is held to for one
         held += (delta.reasoning_content or "") + (delta.content or "")
         if not begun and held:
@@ -173,15 +135,16 @@ def read_arguments(
     yield stream.done()
 
 
-def _merged(choices: list[_Choice]) -> _Delta:
-    content = "".join(choice.delta.content or "" for choice in choices)
-    thought = "".join(choice.delta.reasoning_content or "" for choice in choices)
+def _merged(choices: list[Choice]) -> tuple[Delta, Logprobs]:
+    deltas = [choice.delta for choice in choices if choice.delta]
+    content = "".join(delta.content or "" for delta in deltas)
+    thought = "".join(delta.reasoning_content or "" for delta in deltas)
     tokens = [token for choice in choices if choice.logprobs for token in choice.logprobs.content or ()]
-    calls = [call for choice in choices for call in choice.delta.tool_calls]
-    return _Delta(content, thought, calls, Logprobs(tokens))
+    calls = [call for delta in deltas for call in delta.tool_calls or ()]
+    return Delta(content, reasoning_content=thought, tool_calls=calls), Logprobs(tokens)
 
 
-def _native(call: _Call) -> Iterator[ToolCallDelta]:
+def _native(call: CallDelta) -> Iterator[ToolCallDelta]:
     if call.function.name:
         yield first_delta(call.index, call.function.name)
     if call.function.arguments:

@@ -9,8 +9,9 @@ from vivavoce.core.turn import Message, Speech, Text, ToolResult, Turn
 from vivavoce.engines.choosing import Choice, choose, closest
 from vivavoce.engines.contents import contents, words
 from vivavoce.engines.grounding import Grounding
-from vivavoce.engines.prompts import NO_OBJECT, THOUGHTLESS, bad_parameters
-from vivavoce.engines.schemas import OPEN, Shape, closed, listed, parsed, properties
+from vivavoce.engines.prompts import THOUGHTLESS
+from vivavoce.engines.schemas import OPEN, Shape, closed, listed, properties
+from vivavoce.engines.shapes import bad_parameters, parameters_of
 
 MARK = "§"
 """Begins every constrained answer: llama.cpp goes on without constraints where it cannot compile them, and only a
@@ -75,9 +76,7 @@ def shape_of(turn: Turn, index: int) -> Shape:
     Raises:
         BadRequest: it is not JSON, or not of an object.
     """
-    shape = parsed(turn.tools[index].parameters)
-    if shape is None:
-        raise bad_parameters(turn, index, NO_OBJECT)
+    shape = parameters_of(turn, index)
     kind: object = shape.get("type", "object")
     if kind != "object" and not (isinstance(kind, list) and "object" in kind):
         raise bad_parameters(turn, index, f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{kind}\"'")

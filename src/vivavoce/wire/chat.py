@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vivavoce.core.errors import BadRequest
 from vivavoce.core.turn import (
+    ANY_OBJECT,
     Message,
     Part,
     Reason,
@@ -155,7 +156,7 @@ def to_turn(request: ChatRequest, taken: Mapping[Place, Speech | Text], said: Ma
 def schema_of(form: ResponseFormat | None) -> Schema | None:
     """The shape of JSON an answer must have; None: any words."""
     if isinstance(form, JsonObjectFormat):
-        return Schema("object", '{"type":"object"}')
+        return ANY_OBJECT
     if isinstance(form, JsonSchemaFormat):
         body = form.json_schema
         text = tools.json_text(body.schema or {}, "response_format.json_schema.schema")

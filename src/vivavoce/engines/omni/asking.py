@@ -8,7 +8,7 @@ from vivavoce.audio.resample import resample
 from vivavoce.audio.samples import to_floats
 from vivavoce.core.errors import BadRequest
 from vivavoce.core.turn import Part, Role, Sampling, Speech, ToolResult, Turn
-from vivavoce.engines.prompts import words
+from vivavoce.engines.contents import words
 
 HEARS_AT = 16_000
 """Hz."""
