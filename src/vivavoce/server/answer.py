@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
+from vivavoce.core.aside import aside
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.errors import EngineFailed
 from vivavoce.core.turn import (
@@ -15,7 +16,6 @@ from vivavoce.core.turn import (
     TurnEvent,
     Usage,
 )
-from vivavoce.server.aside import aside
 from vivavoce.server.connection import Outlet
 from vivavoce.server.service import Service
 from vivavoce.store.answers import SpokenAnswer

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
+from vivavoce.core.aside import aside
 from vivavoce.core.engines import Responder
 from vivavoce.core.errors import unknown_voice
 from vivavoce.core.models import Model
@@ -14,7 +15,6 @@ from vivavoce.core.tasks import together
 from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
 from vivavoce.server.answer import Answer
-from vivavoce.server.aside import aside
 from vivavoce.server.connection import ClientGone, Outlet, read_body, send_in_time, while_connected
 from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from python_multipart.multipart import parse_options_header
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vivavoce.core.aside import aside
 from vivavoce.core.errors import BadRequest, PublicError, TryLater
-from vivavoce.server.aside import aside
 from vivavoce.server.caller import key_of
 from vivavoce.server.connection import send_in_time
 from vivavoce.server.service import Access

@@ -7,12 +7,12 @@ from contextlib import aclosing
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.audio.wav import wav_header
+from vivavoce.core.aside import aside
 from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE
 from vivavoce.core.engines import Speaker, Speaking
 from vivavoce.core.errors import unknown_voice
 from vivavoce.core.streams import once
 from vivavoce.core.tokens import text_tokens
-from vivavoce.server.aside import aside
 from vivavoce.server.connection import Outlet, read_body, while_connected
 from vivavoce.server.growing import encoded
 from vivavoce.server.service import Service

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from vivavoce.core.aside import aside
 from vivavoce.core.turn import Turn, Usage
-from vivavoce.server.aside import aside
 from vivavoce.server.connection import read_body, send_in_time, while_connected
 from vivavoce.server.service import Service
 from vivavoce.store.completions import KeptCompletion, NoSuchPlace, Wanted
