@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import threading
 from array import array
 from base64 import b64decode, b64encode
 from contextlib import aclosing
@@ -184,6 +185,26 @@ async def test_an_answer_in_one_piece(upstream: Upstream, make: Make, status: in
     assert events[-1] == TurnDone("stop", Usage(20, 10, 5, 15, 4), "audio_theirs")
     assert upstream.asked[0]["audio"] == {"voice": "alloy", "format": "wav"}
     assert "stream" not in upstream.asked[0]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_much_sound_is_decoded_aside(
+    upstream: Upstream, make: Make, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    threads: list[int] = []
+
+    def decoded(data: str, *, validate: bool) -> bytes:
+        threads.append(threading.get_ident())
+        return b64decode(data, validate=validate)
+
+    monkeypatch.setattr("vivavoce.engines.sounding.b64decode", decoded)
+    long = Pcm(bytes(480_000), 24_000)
+    audio = {"id": "audio_theirs", "transcript": "Hello.", "data": base64(long.data if stream else write_wav(long))}
+    whole = {"choices": [{"message": {"audio": audio}, "finish_reason": "stop"}]}
+    upstream.says = [sound(**audio), chunk(finish="stop"), DONE] if stream else [json.dumps(whole).encode()]
+    assert sound_of(await responded(make(stream=stream))) == long.data
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
 
 
 async def test_words_beside_their_transcript_are_told_once(upstream: Upstream, make: Make) -> None:

@@ -25,9 +25,8 @@ async def test_lines_end_with_a_line_feed_and_nothing_else(size: int) -> None:
 
 async def test_what_has_no_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "EVENT_BYTES", 100)
-    monkeypatch.setattr(bodies, "ANSWER_BYTES", 100)
     with pytest.raises(EngineFailed):
         [line async for line in bodies.lines(cut(b"x" * 200, 10))]
     with pytest.raises(EngineFailed):
-        await bodies.whole(cut(b"x" * 200, 10))
-    assert await bodies.whole(cut(b"x" * 100, 10)) == b"x" * 100
+        await bodies.whole(cut(b"x" * 200, 10), 100)
+    assert await bodies.whole(cut(b"x" * 100, 10), 100) == b"x" * 100

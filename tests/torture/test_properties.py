@@ -25,7 +25,6 @@ from vivavoce.core.turn import Message as Said
 from vivavoce.core.turn import Speech, Text, TextDelta, ToolCallDelta, Turn, Usage
 from vivavoce.engines import frames
 from vivavoce.engines.chat_chunks import Chunk, read_chunk
-from vivavoce.engines.upstream import mapped
 from vivavoce.server.forms import Form, read_form
 from vivavoce.wire import chat, completion, errors, files, speech, transcription
 from vivavoce.wire.chunks import DONE, ChunkEncoder
@@ -316,7 +315,7 @@ LINES = making.bodies(CHUNK).map(lambda body: "data: " + body.decode(errors="rep
 
 @given(LINES | making.ANY_TEXT | making.ANY_TEXT.map(lambda text: f"data: {text}"))
 def what_another_server_says_is_a_chunk_or_its_failure(line: str) -> None:
-    with contextlib.suppress(EngineFailed), mapped():
+    with contextlib.suppress(EngineFailed):
         chunk = read_chunk(line)
         assert chunk is None or isinstance(chunk, Chunk)
         for choice in chunk.choices if chunk else []:

@@ -11,6 +11,7 @@ import msgspec
 
 from vivavoce.cli.terminal import harmless
 from vivavoce.core.tasks import together
+from vivavoce.engines.remote import Listed
 
 USUAL = {11434: "Ollama", 8080: "a llama.cpp server", 8000: "vLLM", 1234: "LM Studio"}
 LIMIT_S = 1.0
@@ -24,18 +25,6 @@ class Root(msgspec.Struct):
     """What our own server says of itself at `/`."""
 
     name: str = ""
-
-
-class Named(msgspec.Struct):
-    """A model."""
-
-    id: str
-
-
-class Listed(msgspec.Struct):
-    """The answer of `GET /v1/models`."""
-
-    data: list[Named]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from vivavoce.core.audio import FRAME_SAMPLES
-from vivavoce.core.turn import Message, Sampling, Speech, Turn, Usage
-from vivavoce.core.usage import audio_tokens_in, fixed_tokens_in, texts_in
+from vivavoce.core.turn import Message, Sampling, Speech, Turn
 from vivavoce.engines.contents import said, sounds
 from vivavoce.engines.logprobs import biases, candidates
 from vivavoce.engines.shapes import answer_format, tools_of
-from vivavoce.engines.telling import tokens
 
+PATH = "/chat/completions"
 Dialect: TypeAlias = Literal["openai", "vllm-omni", "sglang-omni", "dashscope"]
 
 
@@ -29,8 +27,8 @@ def references(turn: Turn, dialect: Dialect) -> bool:
     return dialect == "openai" and any(_origin(message) for message in turn.messages)
 
 
-def request(turn: Turn, model: str, dialect: Dialect, *, by_id: bool = False, stream: bool = True) -> dict[str, Any]:
-    """The body, but for what it says of the answer's sound.
+def request(turn: Turn, dialect: Dialect, *, by_id: bool = False, stream: bool = True) -> dict[str, Any]:
+    """The body, but for the model and what it says of the answer's sound.
 
     `by_id`: earlier spoken answers go by their ids, else by what was said.
 
@@ -40,13 +38,7 @@ def request(turn: Turn, model: str, dialect: Dialect, *, by_id: bool = False, st
     sampling = {name: value for name, value in _sampling(turn.sampling).items() if value is not None}
     streamed = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
     messages = [each for message in turn.messages for each in _said(message, dialect, by_id=by_id)]
-    return {"model": model, "messages": messages, **streamed, **sampling, **answer_format(turn), **_tools(turn)}
-
-
-def estimated(turn: Turn, text: str, samples: int) -> Usage:
-    """What a turn cost, where the other server does not say."""
-    read = fixed_tokens_in(turn) + sum(tokens(each) for each in texts_in(turn))
-    return Usage(read, audio_tokens_in(turn), tokens(text), -(-samples // FRAME_SAMPLES))
+    return {"messages": messages, **streamed, **sampling, **answer_format(turn), **_tools(turn)}
 
 
 def _said(message: Message, dialect: Dialect, *, by_id: bool) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ import msgspec
 
 from vivavoce.core.errors import EngineFailed
 from vivavoce.core.turn import Reason, ToolCallDelta, Usage
+from vivavoce.engines.bodies import UNREADABLE
 from vivavoce.engines.logprobs import Logprobs
 
 Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=128)]
@@ -126,7 +127,7 @@ def read_chunk(line: str) -> Chunk | None:
 
     Raises:
         EngineFailed: it says that something went wrong.
-        msgspec.MsgspecError: it is not of this API.
+            or is not of this API.
     """
     name, _, value = line.partition(":")
     value = value.strip()
@@ -134,4 +135,16 @@ def read_chunk(line: str) -> Chunk | None:
         raise EngineFailed(FAILED)
     if name != "data" or not value:
         return None
-    return END if value == "[DONE]" else msgspec.json.decode(value, type=Chunk).checked()
+    return END if value == "[DONE]" else read_answer(value)
+
+
+def read_answer(text: str | bytes) -> Chunk:
+    """What a whole answer says, or one event.
+
+    Raises:
+        EngineFailed: that something went wrong, or nothing of this API.
+    """
+    try:
+        return msgspec.json.decode(text, type=Chunk).checked()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise EngineFailed(UNREADABLE) from None

@@ -3,41 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import httpx2
 import msgspec
 
-from vivavoce.audio.sniff import sniff
-from vivavoce.audio.wav import write_wav
-from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm, join
+from vivavoce.core.aside import aside
+from vivavoce.core.audio import Pcm, join
 from vivavoce.core.context import CODE
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone
-from vivavoce.engines import bodies, chat_api, transcription_api
+from vivavoce.engines import chat_api, speech_api, transcription_api
 from vivavoce.engines.chat_api import Dialect
-from vivavoce.engines.chat_chunks import END, Chunk, read_chunk
-from vivavoce.engines.telling import Telling, tokens, unreadable
-from vivavoce.engines.upstream import Upstream, mapped, next_of
-
-T = TypeVar("T")
-FILES = ("wav", "flac", "ogg", "mp4", "webm")
-"""What is not samples alone; MP3 can only be told from them when there is more of it."""
-SILENT = "The model behind this server did not speak."
-
-
-class Named(msgspec.Struct):
-    """A model the other server has."""
-
-    id: str
-
-
-class Listed(msgspec.Struct):
-    """The other server's models."""
-
-    data: list[Named]
+from vivavoce.engines.remote import RemoteModel
+from vivavoce.engines.telling import SILENT, Telling, Told, tokens
+from vivavoce.engines.upstream import Upstream
 
 
 class OpenAICompatible:
@@ -72,11 +52,12 @@ class OpenAICompatible:
         """
         self._options = options
         self._upstream = Upstream(options.base_url, options.api_key, options.connect_s, options.retries)
+        self._model = RemoteModel(self._upstream, options.model)
 
     def card(self) -> Card:
         """Plays any role, in any language: which, the server behind it knows."""
         return Card(
-            self._options.model or "a remote model",
+            self._model.name or "a remote model",
             ("hear", "think", "speak", "respond"),
             tuple(self._options.voices),
             parallel=1000,
@@ -109,24 +90,10 @@ class OpenAICompatible:
 
     async def _respond(self, turn: Turn, send: Send, *, by_id: bool) -> None:
         dialect, stream = self._options.dialect, self._options.stream or turn.voice is None
-        told, text = Telling(turn.sampling), ""
-        # a turn holds sound: writing it out would hold the event loop up
-        body = await asyncio.to_thread(chat_api.request, turn, await self._model(), dialect, by_id=by_id, stream=stream)
+        body = await asyncio.to_thread(chat_api.request, turn, dialect, by_id=by_id, stream=stream)
         body |= chat_api.spoken(turn, dialect, stream=stream)
-        async with (
-            self._upstream.post("/chat/completions", body) as response,
-            aclosing(self._events(response) if stream else self._whole(response)) as chunks,
-        ):
-            async for chunk in chunks:
-                for event in told.read(chunk):
-                    text += event.text if isinstance(event, TextDelta) else ""
-                    await send(event)
-        for event in told.end():
-            if isinstance(event, TurnDone):
-                if turn.voice is not None and told.owes_sound:
-                    raise EngineFailed(SILENT)
-                await send(event if told.usage else replace(event, usage=chat_api.estimated(turn, text, told.samples)))
-            else:
+        async with aclosing(self._answer(Telling(turn, responds=True), body)) as events:
+            async for event in events:
                 await send(event)
 
     async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
@@ -138,18 +105,18 @@ class OpenAICompatible:
             Overloaded: it said so.
             BadRequest: it refused the request.
         """
-        told = Telling(turn.sampling)
-        body = await asyncio.to_thread(chat_api.request, turn, await self._model(), self._options.dialect)
+        body = await asyncio.to_thread(chat_api.request, turn, self._options.dialect)
+        async with aclosing(self._answer(Telling(turn, responds=False), body)) as events:
+            async for event in events:
+                if not isinstance(event, AudioDelta):
+                    yield event
+
+    async def _answer(self, told: Telling, body: dict[str, Any]) -> AsyncGenerator[Told | TurnDone, None]:
         async with (
-            self._upstream.post("/chat/completions", body) as response,
-            aclosing(self._events(response)) as chunks,
+            self._model.post(chat_api.PATH, body) as answer,
+            aclosing(told.events(answer, streamed="stream" in body)) as events,
         ):
-            async for chunk in chunks:
-                for event in told.read(chunk):
-                    if not isinstance(event, AudioDelta):
-                        yield event
-        for event in told.end():
-            if not isinstance(event, AudioDelta):
+            async for event in events:
                 yield event
 
     async def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
@@ -157,74 +124,25 @@ class OpenAICompatible:
         pieces = [pcm async for pcm in audio]
         if not pieces:
             return
-        whole = join(pieces, pieces[0].rate)
-        form = transcription_api.form(await self._model(), ask)
-        recording = await asyncio.to_thread(write_wav, whole)  # minutes of sound would hold the event loop up
-        async with self._upstream.post(transcription_api.path(ask), form, recording) as response:
-            heard = await self._read(response, transcription_api.Heard)
+        whole, form = join(pieces, pieces[0].rate), transcription_api.form(ask)
+        recording = await aside(len(whole.data), transcription_api.recording, whole)
+        async with self._model.post(transcription_api.path(ask), form, recording) as answer:
+            heard = await answer.read(transcription_api.Heard)
         for transcript in transcription_api.transcripts(heard, whole.seconds):
             yield transcript
 
     async def synthesize(self, say: Utterance) -> Stream[Pcm]:
-        """Yield the sound of one piece as it comes, from `POST {base_url}/audio/speech`.
+        """Yield the sound of one piece as it comes. Raises as `generate`, and:
 
-        That API's `pcm` is 24 kHz mono, 16 bit. Raises as `generate`, and:
-            EngineFailed: what came is no such sound, or nothing came where there was something to say.
+        EngineFailed: what came is no such sound, or nothing came where there was something to say.
         """
-        body: dict[str, Any] = {
-            "model": await self._model(),
-            "input": say.text,
-            "voice": say.voice,
-            "response_format": "pcm",
-        }
-        if say.speed != 1.0:
-            body["speed"] = say.speed
-        if say.style:
-            body["instructions"] = say.style
-        rest, came = b"", False
+        came = False
         async with (
-            self._upstream.post("/audio/speech", body) as response,
-            aclosing(response.aiter_bytes()) as pieces,
+            self._model.post(speech_api.PATH, speech_api.request(say)) as answer,
+            aclosing(speech_api.sounds(answer)) as sounds,
         ):
-            written = response.headers.get("content-type", "").startswith(("text/", "application/json"))
-            while (piece := await next_of(pieces)) is not None:
-                data = rest + piece
-                if written or (not came and sniff(data) in FILES):
-                    raise unreadable()
-                whole = len(data) - len(data) % SAMPLE_BYTES
-                rest = data[whole:]
-                if whole:
-                    came = True
-                    yield Pcm(data[:whole], SPOKEN_RATE)
+            async for pcm in sounds:
+                came = True
+                yield pcm
         if not came and any(map(str.isalnum, say.text)):
             raise EngineFailed(SILENT)
-
-    async def _model(self) -> str:
-        if self._options.model:
-            return self._options.model
-        listed = await self._upstream.get("/models", Listed)
-        if not listed.data:
-            raise EngineFailed("The server behind this one has no model.")
-        self._options.model = listed.data[0].id
-        return self._options.model
-
-    async def _events(self, response: httpx2.Response) -> AsyncGenerator[Chunk, None]:
-        async with aclosing(response.aiter_bytes()) as pieces, aclosing(bodies.lines(pieces)) as lines:
-            while True:
-                line = await next_of(lines)
-                with mapped():
-                    chunk = read_chunk(line or "")
-                if chunk is not None:
-                    yield chunk
-                if line is None or chunk is END:
-                    return
-
-    async def _whole(self, response: httpx2.Response) -> AsyncGenerator[Chunk, None]:
-        yield (await self._read(response, Chunk)).checked()
-
-    async def _read(self, response: httpx2.Response, kind: type[T]) -> T:
-        """An answer that comes in one piece."""
-        with mapped():
-            async with aclosing(response.aiter_bytes()) as pieces:
-                data = await bodies.whole(pieces)
-            return await asyncio.to_thread(msgspec.json.decode, data, type=kind)

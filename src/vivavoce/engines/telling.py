@@ -6,22 +6,24 @@ answer. Sound comes in `delta.audio.data`, or, as vLLM-Omni sends it, in `delta.
 sections 1 and 6.
 """
 
-import binascii
-from base64 import b64decode
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from typing import TypeAlias
 
-from vivavoce.audio.wav import read_wav
-from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm
+from vivavoce.core.aside import aside
+from vivavoce.core.audio import FRAME_SAMPLES, SPOKEN_RATE
 from vivavoce.core.errors import EngineFailed
 from vivavoce.core.speaking import CHARACTERS_A_SECOND
-from vivavoce.core.turn import AudioDelta, Reason, Sampling, TextDelta, TokenLogprob, ToolCallDelta, TurnDone, Usage
-from vivavoce.engines.chat_chunks import END, REASONS, Chunk, Delta
+from vivavoce.core.turn import AudioDelta, Reason, TextDelta, TokenLogprob, ToolCallDelta, Turn, TurnDone, Usage
+from vivavoce.core.usage import audio_tokens_in, fixed_tokens_in, texts_in
+from vivavoce.engines.bodies import Answer
+from vivavoce.engines.chat_chunks import END, REASONS, Chunk, Delta, read_answer, read_chunk
 from vivavoce.engines.logprobs import Logprobs, Spelling
 from vivavoce.engines.reasoning import Aloud
+from vivavoce.engines.sounding import Sound
 
-if TYPE_CHECKING:
-    from vivavoce.audio.resample import Resampler
+Told: TypeAlias = TextDelta | AudioDelta | ToolCallDelta
+SILENT = "The model behind this server did not speak."
 
 BYTES_A_TOKEN = 4
 """A usual figure for English; used only where the other server has no tokenizer to ask."""
@@ -35,36 +37,56 @@ def tokens(text: str) -> int:
 class Telling:
     """One answer, as it comes."""
 
-    def __init__(self, sampling: Sampling) -> None:
-        """`sampling` says whether it was to tell how likely its words are."""
-        self._spelling = Spelling(sampling)
-        self.usage: Usage | None = None
-        """What the other server counted, if it did."""
-        self.samples = 0
-        """How much sound came."""
+    def __init__(self, turn: Turn, *, responds: bool) -> None:
+        """`turn` is what it answers; `responds`: by itself, so that it owes the sound and the count of tokens too."""
+        self._turn = turn
+        self._responds = responds
+        self._spelling = Spelling(turn.sampling)
+        self._usage: Usage | None = None
+        self._samples = 0
         self._text = 0
+        self._tokens = 0
         self._called = False
         self._refused = False
+        self._ended = False
         self._reason: Reason | None = None
         self._origin: str | None = None
-        self._sound = _Sound()
+        self._sound = Sound()
         self._aloud = Aloud()
 
-    @property
-    def owes_sound(self) -> bool:
-        """Whether it has words that nobody heard; a refusal, and what a limit broke off, need not be heard."""
-        return self._reason == "stop" and bool(self._text) and not (self.samples or self._refused)
-
-    def read(self, chunk: Chunk) -> Iterator[TextDelta | AudioDelta | ToolCallDelta]:
-        """The events of a chunk.
+    async def events(self, answer: Answer, *, streamed: bool) -> AsyncGenerator[Told | TurnDone, None]:
+        """All of it, in events as it comes, or in one piece; what is large is read aside.
 
         Raises:
-            EngineFailed: its sound cannot be read.
+            EngineFailed: it was broken off, cannot be read, says that something went wrong, or does not speak though it
+                was to.
         """
+        if streamed:
+            async with aclosing(answer.lines()) as lines:
+                async for line in lines:
+                    for event in await aside(len(line), self._line, line):
+                        yield event
+                    if self._ended:
+                        break
+        else:
+            data = await answer.whole()
+            for event in await aside(len(data), self._whole, data):
+                yield event
+        for event in self._rest():
+            yield event
+
+    def _line(self, line: str) -> list[Told]:
+        chunk = read_chunk(line)
+        return [] if chunk is None else list(self._read(chunk))
+
+    def _whole(self, data: bytes) -> list[Told]:
+        return list(self._read(read_answer(data)))
+
+    def _read(self, chunk: Chunk) -> Iterator[Told]:
         if chunk is END:
-            self._reason = self._reason or "stop"
+            self._ended, self._reason = True, self._reason or "stop"
         if chunk.usage is not None:
-            self.usage = chunk.usage.told()
+            self._usage = chunk.usage.told()
         for choice in chunk.choices:
             if choice.delta is not None:
                 yield from self._added(choice.delta, choice.logprobs, sounds=chunk.modality == "audio")
@@ -75,31 +97,40 @@ class Telling:
             if choice.finish_reason:
                 self._reason = REASONS.get(choice.finish_reason, "stop")
 
-    def end(self) -> Iterator[TextDelta | AudioDelta | ToolCallDelta | TurnDone]:
-        """What was held back, and the end.
-
-        Raises:
-            EngineFailed: the answer was broken off.
-        """
+    def _rest(self) -> Iterator[Told | TurnDone]:
+        """What was held back, and the end."""
         if self._reason is None:
             raise EngineFailed("The model behind this server broke off.")
         yield from self._said(*self._aloud.rest())
         rest = self._sound.end()
-        self.samples += rest.samples
-        if self.samples:
+        self._samples += rest.samples
+        if self._samples:
             yield AudioDelta(rest, self._text)
         # some say `stop` where a function was named
         reason: Reason = "tool_calls" if self._called else self._reason
-        yield TurnDone(reason, self.usage or Usage(), self._origin)
+        if self._owes_sound:
+            raise EngineFailed(SILENT)
+        yield TurnDone(reason, self._usage or (self._estimated() if self._responds else Usage()), self._origin)
+
+    @property
+    def _owes_sound(self) -> bool:
+        """Whether it has words that nobody heard; a refusal, and what a limit broke off, need not be heard."""
+        spoken = self._responds and self._turn.voice is not None and self._reason == "stop"
+        return spoken and bool(self._text) and not (self._samples or self._refused)
+
+    def _estimated(self) -> Usage:
+        """What the turn cost, where the other server does not say."""
+        read = fixed_tokens_in(self._turn) + sum(tokens(text) for text in texts_in(self._turn))
+        return Usage(read, audio_tokens_in(self._turn), self._tokens, -(-self._samples // FRAME_SAMPLES))
 
     def _said(self, text: str, told: tuple[TokenLogprob, ...] = ()) -> Iterator[TextDelta]:
         if text:
+            count = len(told) or tokens(text)
             self._text += len(text)
-            yield TextDelta(text, len(told) or tokens(text), told)
+            self._tokens += count
+            yield TextDelta(text, count, told)
 
-    def _added(
-        self, delta: Delta, told: Logprobs | None, *, sounds: bool
-    ) -> Iterator[TextDelta | AudioDelta | ToolCallDelta]:
+    def _added(self, delta: Delta, told: Logprobs | None, *, sounds: bool) -> Iterator[Told]:
         said = delta.audio
         if said is not None and said.id:
             self._origin = said.id
@@ -110,47 +141,8 @@ class Telling:
             yield from self._said(*self._aloud.piece(piece, logprobs))
         data = delta.content if sounds else said.data if said is not None else None
         if data and (pcm := self._sound.read(data)).data:
-            self.samples += pcm.samples
-            yield AudioDelta(pcm, min(self._text, int(CHARACTERS_A_SECOND * self.samples / SPOKEN_RATE)))
+            self._samples += pcm.samples
+            yield AudioDelta(pcm, min(self._text, int(CHARACTERS_A_SECOND * self._samples / SPOKEN_RATE)))
         for call in delta.tool_calls or ():
             self._called = True
             yield call.told()
-
-
-class _Sound:
-    """Sound in pieces of base64, each decoded by itself; half a sample waits for the next."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._resampler: Resampler | None = None
-
-    def read(self, data: str) -> Pcm:
-        try:
-            found = b64decode(data, validate=True)
-        except (binascii.Error, ValueError):
-            raise unreadable() from None
-        if found.startswith(b"RIFF"):
-            pcm = read_wav(found)
-            if pcm is None:
-                raise unreadable()
-            return self._at_spoken_rate(pcm)
-        found = self._rest + found
-        whole = len(found) - len(found) % SAMPLE_BYTES
-        self._rest = found[whole:]
-        return Pcm(found[:whole], SPOKEN_RATE)
-
-    def end(self) -> Pcm:
-        return Pcm(self._resampler.end() if self._resampler else b"", SPOKEN_RATE)
-
-    def _at_spoken_rate(self, pcm: Pcm) -> Pcm:
-        """`pcm`, but for what waits to be joined to the next: all pieces of one answer have one rate."""
-        if self._resampler is None and pcm.rate != SPOKEN_RATE:
-            from vivavoce.audio.resample import Resampler  # noqa: PLC0415 - a native library few servers need
-
-            self._resampler = Resampler(pcm.rate, SPOKEN_RATE)
-        return Pcm(self._resampler.feed(pcm.data), SPOKEN_RATE) if self._resampler else pcm
-
-
-def unreadable() -> EngineFailed:
-    """The error for sound that is none, or of another kind than was asked for."""
-    return EngineFailed("The model behind this server sent sound that cannot be read.")

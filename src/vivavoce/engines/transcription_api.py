@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from vivavoce.audio.wav import write_wav
+from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript, Word
 
 
@@ -38,9 +40,9 @@ def path(ask: Hearing) -> str:
     return "/audio/translations" if ask.translate else "/audio/transcriptions"
 
 
-def form(model: str, ask: Hearing) -> dict[str, Any]:
-    """The fields beside the file."""
-    fields: dict[str, Any] = {"model": model, "response_format": "verbose_json" if ask.words else "json"}
+def form(ask: Hearing) -> dict[str, Any]:
+    """The fields beside the file and the model."""
+    fields: dict[str, Any] = {"response_format": "verbose_json" if ask.words else "json"}
     if ask.words and not ask.translate:
         fields["timestamp_granularities[]"] = ["segment", "word"]
     if ask.language and not ask.translate:
@@ -48,6 +50,11 @@ def form(model: str, ask: Hearing) -> dict[str, Any]:
     if ask.prompt:
         fields["prompt"] = ask.prompt
     return fields
+
+
+def recording(sound: Pcm) -> bytes:
+    """The file: a WAV."""
+    return write_wav(sound)
 
 
 def transcripts(heard: Heard, seconds: float) -> list[Transcript]:

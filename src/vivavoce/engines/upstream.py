@@ -1,10 +1,10 @@
-"""Another server with an OpenAI-compatible API: reached, waited for within limits, its failures put into our words."""
+"""Another server with an OpenAI-compatible API: reached, read within bounds, its failures put into our words."""
 
 import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ import httpx2
 import msgspec
 
 from vivavoce.core.errors import EngineFailed, EngineTimeout, PublicError
+from vivavoce.engines.bodies import Answer, mapped
 from vivavoce.engines.refusals import failure, wait_s
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ ERROR_BYTES = 65_536
 """No error says more."""
 LISTED_S = 30.0
 """A list of models comes in this time."""
+LISTED_BYTES = 16 * 1024 * 1024
+"""And is no larger: that of a hub with hundreds of models is under one."""
 REFUSED_S = 5.0
 """So long the words of a refusal are waited for."""
 AWAY = {502, 503, 504}
@@ -61,17 +64,13 @@ class Upstream:
             PublicError: as `post`.
         """
         with mapped():
-            async with asyncio.timeout(LISTED_S):
-                response = await self._sent(self._client.build_request("GET", path))
-                await response.aread()
-            if not response.is_success:
-                raise _failure(response, response.content)
-            return msgspec.json.decode(response.content, type=kind)
+            async with asyncio.timeout(LISTED_S), self._answered(self._client.build_request("GET", path)) as answer:
+                return await answer.read(kind, LISTED_BYTES)
 
     @asynccontextmanager
     async def post(
         self, path: str, body: dict[str, Any], recording: bytes | None = None
-    ) -> AsyncGenerator[httpx2.Response, None]:
+    ) -> AsyncGenerator[Answer, None]:
         """Post JSON, and read the answer as it comes; leaving closes the connection, which stops the other server.
 
         With a `recording`, a WAV file, the body is a form instead and the recording its file.
@@ -90,12 +89,18 @@ class Upstream:
             content = await asyncio.to_thread(msgspec.json.encode, body)
             headers = {"content-type": "application/json"}
             request = self._client.build_request("POST", path, content=content, headers=headers)
+        async with self._answered(request, int(body.get("max_tokens") or 0)) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def _answered(self, request: httpx2.Request, completion: int = 0) -> AsyncGenerator[Answer, None]:
+        """`completion`: how many tokens it asks for; 0: it does not say."""
         with mapped():
             response = await self._sent(request)
         try:
             if not response.is_success:
-                raise _failure(response, await self._beginning(response), int(body.get("max_tokens") or 0))
-            yield response
+                raise _failure(response, await self._beginning(response), completion)
+            yield Answer(response)
         finally:
             await response.aclose()
 
@@ -129,31 +134,8 @@ class Upstream:
         return read
 
 
-async def next_of(items: AsyncIterator[T]) -> T | None:
-    """The next of what an answer holds; None at its end.
-
-    Raises:
-        EngineFailed: it broke off.
-    """
-    with mapped():
-        return await anext(items, None)
-
-
-def _failure(response: httpx2.Response, body: bytes, completion: int = 0) -> PublicError:
+def _failure(response: httpx2.Response, body: bytes, completion: int) -> PublicError:
     error = failure(response.status_code, response.headers, body, completion)
     if isinstance(error, EngineFailed):
         log.warning("the server of a model answered %d", response.status_code)
     return error
-
-
-@contextlib.contextmanager
-def mapped() -> Generator[None, None, None]:
-    """Turn what a connection can raise into what a client may be told."""
-    try:
-        yield
-    except (TimeoutError, httpx2.TimeoutException):
-        raise EngineTimeout from None
-    except (httpx2.TransportError, httpx2.StreamError, httpx2.InvalidURL):
-        raise EngineFailed("The model behind this server cannot be reached.") from None
-    except (httpx2.HTTPError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise EngineFailed("The model behind this server answered what cannot be read.") from None
