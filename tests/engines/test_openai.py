@@ -41,6 +41,7 @@ from vivavoce.core.turn import (
 )
 from vivavoce.core.wrappers import Timed
 from vivavoce.engines.openai import OpenAICompatible
+from vivavoce.engines.refusals import NoSuchModel
 
 TURN = Turn((Message("user", (Text("my question"),)),))
 KEY = "sk-very-secret-key"
@@ -313,7 +314,7 @@ async def test_what_breaks_off_or_cannot_be_read_is_a_failure_never_an_answer(up
         (413, BadRequest),
         (422, BadRequest),
         (401, EngineFailed),
-        (404, EngineFailed),
+        (404, NoSuchModel),
         (307, EngineFailed),
         (500, EngineFailed),
         (408, EngineTimeout),

@@ -31,7 +31,7 @@ class OpenAICompatible:
 
         base_url: str
         model: str = ""
-        """Empty: the first one the server lists."""
+        """Empty: the first one the server lists, for as long as it has that."""
         api_key: str = ""
         connect_s: float = 5.0
         """Until it takes a connection."""

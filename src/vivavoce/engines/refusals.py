@@ -15,10 +15,18 @@ ABOUT_CONTEXT = re.compile(r"(?:context|maximum model) (?:length|size|window)", 
 CONTEXT = re.compile(r"(?:context|model) (?:length|size|window)\D{0,24}?(\d{1,12})", re.IGNORECASE)
 MESSAGES = re.compile(r"(?:resulted in|has|passed|input \(|request \(|requested(?: \d+ tokens \()?) ?(\d{1,12})")
 """As OpenAI, vLLM, SGLang and llama.cpp's server write it."""
+LIMIT = "max_tokens"
+NEW_LIMIT = "max_completion_tokens"
+"""What OpenAI's reasoning models call it. Others know the old name alone, and pass over what they do not know."""
+OTHER_LIMIT = re.compile(rf"use [\"'`]?{NEW_LIMIT}", re.IGNORECASE)
+"""How OpenAI's models, and servers before them, ask for the newer name of that limit."""
+UNSUPPORTED = "unsupported_parameter"
+NO_MODEL = "model_not_found"
 OF_LLAMA_CPP = "exceed_context_size_error"
 REFUSED = {400, 413, 422}
 GONE = "audio_not_found"
 """What OpenAI says of an earlier answer that it no longer has."""
+REFUSAL = "The model behind this server refused to answer."
 LATE = {408, 504}
 OF_LITELLM = "llm_provider-"
 """Before the names of headers that LiteLLM's proxy was answered with."""
@@ -39,6 +47,10 @@ class Said(msgspec.Struct):
     n_ctx: int = 0
 
 
+class NoSuchModel(EngineFailed):
+    """It has no model of that name (or, where it does not say what it is without, no such path)."""
+
+
 class Envelope(msgspec.Struct):
     """The body of an error; some servers write it without an envelope."""
 
@@ -51,13 +63,21 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, completion: in
 
     `completion`: how many tokens it asked for; 0: it did not say.
     """
-    if status in REFUSED or (status == 404 and _said(body).code == GONE):
-        return _refusal(_said(body), completion)
+    said = _said(body)
+    if status in {400, 404} and (said.code == NO_MODEL or (status == 404 and said.code != GONE)):
+        return NoSuchModel(REFUSAL)
+    if status in REFUSED or status == 404:
+        return _refusal(said, completion)
     if status == 429:
-        return _limited(_said(body), wait_s(headers))
+        return _limited(said, wait_s(headers))
     if status == 503:
         return Overloaded(wait_s(headers) or 1.0)
-    return EngineTimeout() if status in LATE else EngineFailed("The model behind this server refused to answer.")
+    return EngineTimeout() if status in LATE else EngineFailed(REFUSAL)
+
+
+def is_other_limit(error: PublicError) -> bool:
+    """Whether it is the refusal of `max_tokens` by a model that knows this limit by its newer name alone."""
+    return isinstance(error, BadRequest) and (error.param, error.code) == (LIMIT, UNSUPPORTED)
 
 
 def wait_s(headers: Mapping[str, str]) -> float | None:
@@ -99,6 +119,8 @@ def _limited(said: Said, after_s: float | None) -> RateLimited:
 def _refusal(said: Said, completion: int) -> BadRequest:
     if said.code == CODE or said.type == OF_LLAMA_CPP or ABOUT_CONTEXT.search(said.message):
         return _too_long(said, completion)
+    if OTHER_LIMIT.search(said.message):
+        said.param, said.code = LIMIT, UNSUPPORTED
     return BadRequest(
         "The model behind this server refused the request.", param=_name(said.param), code=_name(said.code)
     )

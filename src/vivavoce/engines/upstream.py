@@ -13,7 +13,7 @@ import msgspec
 
 from vivavoce.core.errors import EngineFailed, EngineTimeout, PublicError
 from vivavoce.engines.bodies import Answer, mapped
-from vivavoce.engines.refusals import failure, wait_s
+from vivavoce.engines.refusals import LIMIT, NEW_LIMIT, failure, wait_s
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Upstream:
             content = await asyncio.to_thread(msgspec.json.encode, body)
             headers = {"content-type": "application/json"}
             request = self._client.build_request("POST", path, content=content, headers=headers)
-        async with self._answered(request, int(body.get("max_tokens") or 0)) as answer:
+        async with self._answered(request, int(body.get(LIMIT) or body.get(NEW_LIMIT) or 0)) as answer:
             yield answer
 
     @asynccontextmanager
