@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.serving import serving
 from tests.support.upstream import Upstream, upstream
 from vivavoce.engines.openai import OpenAICompatible
 
-__all__ = ["upstream"]
+__all__ = ["serving", "upstream"]
 
 Make = Callable[..., OpenAICompatible]
 

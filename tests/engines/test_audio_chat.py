@@ -401,6 +401,16 @@ async def test_a_recogniser_elsewhere_hears_the_whole_recording(upstream: Upstre
         assert field in asked["form"]
 
 
+async def test_what_is_too_short_to_be_heard_is_heard_with_silence_after_it(upstream: Upstream, make: Make) -> None:
+    async def click() -> Stream[Pcm]:
+        yield Pcm(b"\1\0", 16_000)
+
+    upstream.says = [b'{"text": ""}']
+    found = [transcript async for transcript in make().transcribe(click(), Hearing())]
+    assert found == [Transcript("", True, 0.0, 1 / 16_000)]
+    assert write_wav(Pcm(b"\1\0" + bytes(3198), 16_000)) in upstream.asked[0]["form"]
+
+
 async def test_words_have_their_times_and_stretches(upstream: Upstream, make: Make) -> None:
     answer = {
         "task": "transcribe",
@@ -430,7 +440,7 @@ async def test_words_have_their_times_and_stretches(upstream: Upstream, make: Ma
 
 async def test_translation_is_asked_where_it_is_done(upstream: Upstream, make: Make) -> None:
     upstream.says = [b'{"text": ""}']
-    assert await heard(make(), Hearing(language="de", translate=True)) == []
+    assert await heard(make(), Hearing(language="de", translate=True)) == [Transcript("", True, 0.0, 0.1)]
     (asked,) = upstream.asked
     assert asked["path"] == "/v1/audio/translations"
     assert b'"language"' not in asked["form"]

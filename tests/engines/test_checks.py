@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.conftest import Make
+from tests.support.serving import MODEL, Serving, configured
 from vivavoce.catalogue import embedded
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
@@ -65,6 +67,28 @@ async def test_scripted() -> None:
     await check_transcriber(engine)
     await check_language_model(engine)
     await check_synthesizer(engine)
+
+
+SECOND = """
+[engines.one]
+use = "scripted"
+[models."gpt-4o-mini-audio-preview"]
+hear = "one"
+think = "one"
+speak = "one"
+"""
+
+
+async def test_every_role_of_a_server_elsewhere(
+    serving: Serving, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    async with configured(serving, tmp_path / "second", SECOND) as second:
+        engine = make(base_url=f"{second.url}/v1", model=MODEL)
+        await check_transcriber(engine)
+        await check_language_model(engine)
+        await check_synthesizer(engine)
+        await check_responder(engine)
 
 
 class Answering(Cascade):

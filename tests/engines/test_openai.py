@@ -532,6 +532,17 @@ async def test_nothing_need_be_heard_of_what_nobody_says(upstream: Upstream, mak
     assert [pcm async for pcm in make().synthesize(Utterance("\u2026", "alloy"))] == []
 
 
+async def test_nobody_is_asked_to_say_nothing(upstream: Upstream, make: Make) -> None:
+    assert [pcm async for pcm in make().synthesize(Utterance(" \n", "alloy"))] == []
+    assert upstream.asked == []
+
+
+async def test_tokens_nobody_counted_are_no_more_than_were_allowed(upstream: Upstream, make: Make) -> None:
+    upstream.says = [chunk("Extraordinary "), chunk("extraordinarily."), chunk(finish="length"), DONE]
+    async with aclosing(make().generate(replace(TURN, sampling=Sampling(max_tokens=6)))) as events:
+        assert [event.tokens async for event in events if isinstance(event, TextDelta)] == [4, 2]
+
+
 async def test_it_is_there_though_nobody_knows_its_voices(upstream: Upstream, make: Make) -> None:
     upstream.status = 400
     await warm(Engine("voice", "openai", make(), None, frozenset({"speak"})))

@@ -12,11 +12,9 @@ import httpx2
 import pytest
 from openai import InternalServerError
 
-from tests.support.serving import MODEL, Served, Serving
+from tests.support.serving import MODEL, Served, Serving, configured
 from tests.support.upstream import DONE, Upstream, chunk
-from vivavoce import main
 from vivavoce.audio.wav import read_wav, write_wav
-from vivavoce.config import Config, load
 from vivavoce.core.errors import BadRequest
 from vivavoce.testing.scripted import tone
 
@@ -62,11 +60,7 @@ class Chain:
         self.first: Served
 
     async def serve(self, name: str, text: str) -> Served:
-        file = self._folder / f"{name}.toml"
-        file.write_text(text)
-        config: Config = load(file)
-        running = await self._stack.enter_async_context(main.start(config))
-        return await self._serving(self._folder / name, models=running.models, sounds=running.sounds)
+        return await self._stack.enter_async_context(configured(self._serving, self._folder / name, text))
 
     async def behind(self, roles: str) -> Served:
         with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -14,6 +14,8 @@ import pytest
 from openai import AsyncOpenAI
 
 from tests.support.schemas import as_described
+from vivavoce import main
+from vivavoce.config import load
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import Phrased
@@ -114,6 +116,16 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
         finally:
             server.handle_exit(signal.SIGTERM, None)
             await task
+
+
+@asynccontextmanager
+async def configured(serving: Serving, folder: Path, text: str) -> AsyncIterator[Served]:
+    """A server with what a configuration names."""
+    folder.mkdir()
+    file = folder / "vivavoce.toml"
+    file.write_text(text)
+    async with main.start(load(file)) as running:
+        yield await serving(folder, models=running.models, sounds=running.sounds)
 
 
 @pytest.fixture

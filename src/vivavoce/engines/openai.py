@@ -122,7 +122,7 @@ class OpenAICompatible:
     async def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
         """Yield what is heard, once the sound has ended. Raises as `generate`."""
         pieces = [pcm async for pcm in audio]
-        if not pieces:
+        if not any(pcm.data for pcm in pieces):
             return
         whole, form = join(pieces, pieces[0].rate), transcription_api.form(ask)
         recording = await aside(len(whole.data), transcription_api.recording, whole)
@@ -136,6 +136,8 @@ class OpenAICompatible:
 
         EngineFailed: what came is no such sound, or nothing came where there was something to say.
         """
+        if not say.text.strip():  # nothing to say: OpenAI and others refuse it
+            return
         came = False
         async with (
             self._model.post(speech_api.PATH, speech_api.request(say)) as answer,

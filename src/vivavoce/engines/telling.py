@@ -125,10 +125,15 @@ class Telling:
 
     def _said(self, text: str, told: tuple[TokenLogprob, ...] = ()) -> Iterator[TextDelta]:
         if text:
-            count = len(told) or tokens(text)
+            count = len(told) or self._guessed(text)
             self._text += len(text)
             self._tokens += count
             yield TextDelta(text, count, told)
+
+    def _guessed(self, text: str) -> int:
+        """How many tokens a piece is, where nobody says; an answer has no more than it was asked for."""
+        most = self._turn.sampling.max_tokens
+        return tokens(text) if most is None else max(min(tokens(text), most - self._tokens), 0)
 
     def _added(self, delta: Delta, told: Logprobs | None, *, sounds: bool) -> Iterator[Told]:
         said = delta.audio

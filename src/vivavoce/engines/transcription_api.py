@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+from vivavoce.audio.limits import MIN_SECONDS
 from vivavoce.audio.wav import write_wav
-from vivavoce.core.audio import Pcm
+from vivavoce.core.audio import SAMPLE_BYTES, Pcm
 from vivavoce.core.engines import Hearing, Transcript, Word
 
 
@@ -53,12 +54,16 @@ def form(ask: Hearing) -> dict[str, Any]:
 
 
 def recording(sound: Pcm) -> bytes:
-    """The file: a WAV."""
-    return write_wav(sound)
+    """The file: a WAV, with silence after what is shorter than OpenAI and others hear at all."""
+    least = math.ceil(MIN_SECONDS * sound.rate) * SAMPLE_BYTES
+    return write_wav(Pcm(sound.data.ljust(least, b"\0"), sound.rate))
 
 
 def transcripts(heard: Heard, seconds: float) -> list[Transcript]:
-    """What was heard in a recording of `seconds`, stretch by stretch where the other server tells them apart."""
+    """What was heard in a recording of `seconds`, stretch by stretch where the other server tells them apart.
+
+    At least one: of silence, an empty one.
+    """
     words = [Word(word.word.strip(), word.start, word.end) for word in heard.words or ()]
     segments = heard.segments or [Segment(heard.text, 0.0, seconds)]
     found: list[Transcript] = []
@@ -69,4 +74,4 @@ def transcripts(heard: Heard, seconds: float) -> list[Transcript]:
         if text := segment.text.strip():
             certain = None if segment.avg_logprob is None else min(math.exp(segment.avg_logprob), 1.0)
             found.append(Transcript(text, True, segment.start, segment.end, tuple(inside), certain))
-    return found
+    return found or [Transcript("", True, 0.0, seconds)]
