@@ -53,6 +53,12 @@ def refused(text: str) -> str:
     return str(error.value)
 
 
+def told(text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as error:
+        load(written(text))
+    return error.value.said
+
+
 def test_without_a_file_everything_has_its_default() -> None:
     config = load(None)
     assert (config.server.host, config.server.port, config.server.keys) == ("127.0.0.1", 8000, [])
@@ -90,7 +96,7 @@ def test_a_whole_file_is_read() -> None:
         ("[server]", "[store]\ncompletions_days = -1\n[server]", "my.toml:3: store.completions_days: expected `int` >= 0"),  # noqa: E501
         ("workers = 2", "workers = 0", "my.toml:10: engines.brain.workers: expected `int` >= 1"),
         ('aliases = ["mine"]', 'aliases = [\n"mine",\n1]', "my.toml:19: models.my.model.aliases.1: expected `str`, got `int`"),  # noqa: E501
-        ("port = 8001", "port = ", "my.toml: Invalid value (at line 3"),
+        ("port = 8001", "port = ", "my.toml:3: invalid value (at line 3"),
         ('hear = "ear"', 'hear = "eer"', "my.toml:16: [models.\"my.model\"] names engine 'eer', which is not there; did you mean 'ear'?"),  # noqa: E501
         ('think = "brain"', 'think = ["brain", "zzz"]', "my.toml:17: [models.\"my.model\"] names engine 'zzz'"),
         ('think = "brain"', "think = []", "my.toml:17: models.my.model.think: expected `array` of length >= 1"),
@@ -126,17 +132,58 @@ def test_everything_wrong_is_told_at_once() -> None:
         WHOLE.replace("port", "prot").replace("workers = 2", "workers = 0").replace('language = "de"', "language = 1")
     )
     text = text.replace('api_key = "$MY_KEY"', 'api_key = "$NOT_SET"') + "[sever]\n"
-    assert module.check(written(text)) == [
-        "my.toml:11: $NOT_SET is not set in the environment",
-        "my.toml:23: unknown key 'sever'; did you mean 'server'?",
+    assert told(text) == (
         "my.toml:3: unknown key 'prot' in [server]; did you mean 'port'?",
         "my.toml:10: engines.brain.workers: expected `int` >= 1",
+        "my.toml:11: $NOT_SET is not set in the environment",
         "my.toml:21: models.my.model.language: expected `str`, got `int`",
-    ]
+        "my.toml:23: unknown key 'sever'; did you mean 'server'?",
+    )
     names = WHOLE.replace('hear = "ear"', 'hear = "eer"').replace('["mine"]', '["my.model"]')
-    assert [problem.split(": ")[0] for problem in module.check(written(names))] == ["my.toml:16", "my.toml:19"]
-    assert module.check(written(WHOLE)) == []
-    assert module.check(written("port = ")) == ["my.toml: Invalid value (at end of document)"]
+    assert [problem.split(": ")[0] for problem in told(names)] == ["my.toml:16", "my.toml:19"]
+    assert module.read(written(WHOLE))[1] == []
+    assert told("\nport = ") == ("my.toml:2: invalid value (at end of document)",)
+
+
+def test_one_mistake_in_a_table_does_not_hide_the_others() -> None:
+    text = """\
+[engines.a]
+wokers = 1
+workers = 0
+options = 1
+[models.m]
+think = ["b", 5]
+hear = "b"
+speak = { de = "a", en = "c" }
+language = 1
+voices = { x = 1, y = "z" }
+aliases = ["n", "n"]
+[models.o]
+respond = 5
+aliases = ["n"]
+"""
+    assert told(text) == (
+        "my.toml:1: [engines.a] lacks 'use'",
+        "my.toml:2: unknown key 'wokers' in [engines.a]; did you mean 'workers'?",
+        "my.toml:3: engines.a.workers: expected `int` >= 1",
+        "my.toml:4: engines.a.options: expected `object`, got `int`",
+        "my.toml:6: models.m.think.1: expected `str`, got `int`",
+        "my.toml:7: [models.\"m\"] names engine 'b', which is not there",
+        "my.toml:8: [models.\"m\"] names engine 'c', which is not there",
+        "my.toml:9: models.m.language: expected `str`, got `int`",
+        "my.toml:10: models.m.voices.x: expected `str`, got `int`",
+        "my.toml:11: 'n' is the name of two models, or twice that of one",
+        "my.toml:13: models.o.respond: expected `str | array | null`, got `int`",
+        "my.toml:14: 'n' is the name of two models, or twice that of one",
+    )
+
+
+def test_what_is_right_is_read_beside_what_is_wrong() -> None:
+    text = WHOLE.replace("port = 8001", 'port = "8001"').replace('{ anna = "alloy" }', '{ anna = 1, bert = "echo" }')
+    config, problems = module.read(written(text))
+    assert (config.server.port, config.server.keys) == (8000, ["sk-mine"])
+    assert (config.models["my.model"].voices, config.models["my.model"].hear) == ({"bert": "echo"}, "ear")
+    assert [problem.line for problem in problems] == [3, 20]
 
 
 def test_a_variable_may_hold_what_looks_like_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +192,7 @@ def test_a_variable_may_hold_what_looks_like_one(monkeypatch: pytest.MonkeyPatch
 
 
 def test_engines_that_are_no_table_are_no_engines() -> None:
-    first, second = module.check(written('engines = 1\n[models.m]\nthink = "a"\n'))
+    first, second = told('engines = 1\n[models.m]\nthink = "a"\n')
     assert first == "my.toml:1: engines: expected `object`, got `int`"
     assert second == "my.toml:3: [models.\"m\"] names engine 'a', which is not there"
 
@@ -164,9 +211,24 @@ def test_a_secret_is_never_part_of_an_error() -> None:
     assert "sk-mine" not in refused(WHOLE.replace("port = 8001", 'port = "$MY_KEY"'))
 
 
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        ('on_overflow = "trim"', 'on_overflow = "$MY_KEY"'),
+        ('think = "brain"', 'think = ["brain", "$MY_KEY"]'),
+        ('speak = { default = "voice", de = "voice" }', 'speak = { default = "$MY_KEY" }'),
+        ('["mine"]', '["$MY_KEY", "$MY_KEY"]'),
+    ],
+)
+def test_what_a_variable_holds_is_said_by_its_name(mistake: tuple[str, str]) -> None:
+    said = refused(WHOLE.replace(*mistake))
+    assert "$MY_KEY" in said
+    assert "sk-mine" not in said
+
+
 def test_a_file_that_is_no_text_is_said_so() -> None:
-    Path("my.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match=r"my\.toml"):
+    Path("my.toml").write_bytes(b"#\n#\xff\xfe")
+    with pytest.raises(ConfigError, match=r"my\.toml:2: this is not UTF-8"):
         load(Path("my.toml"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
-from vivavoce.config import ROLES, Config, ConfigError, EngineConfig, ModelConfig
+from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Card, Hearing, Synthesizer, Utterance
@@ -74,7 +74,7 @@ class Engine:
 
 def engines_named(config: Config) -> set[str]:
     """The engines that some model plays a role with; the others are not started."""
-    return {name for model in config.models.values() for role in ROLES for name in model.engines(role)}
+    return {engine for model in config.models.values() for _, _, engine in model.parts()}
 
 
 def roles(config: Config, engine: str) -> frozenset[str]:
@@ -138,14 +138,14 @@ def voices(settings: ModelConfig, engines: Mapping[str, Engine]) -> tuple[str, .
 
     Where none of them is a name of the original's, those may be asked for too: a client's code has one of them.
     """
-    cards = [engines[name].card for name in _voiced(settings)]
+    cards = [engines[name].card for name in voiced(settings)]
     if not settings.voices and not all(card.voices for card in cards):
         return ()
     known = dict.fromkeys([*settings.voices, *(voice for card in cards for voice in card.voices)])
     return tuple(known) if not known or known.keys() & set(VOICES) else (*known, *VOICES)
 
 
-def _voiced(settings: ModelConfig) -> list[str]:
+def voiced(settings: ModelConfig) -> list[str]:
     """The engines whose voices are heard."""
     return list(dict.fromkeys([*settings.engines("respond"), *settings.engines("speak")]))
 
@@ -173,7 +173,7 @@ def _at_once(settings: ModelConfig, engines: Mapping[str, Engine]) -> int:
 
 
 def _card(settings: ModelConfig, engines: Mapping[str, Engine]) -> ModelCard:
-    speaking = [engines[name].card for name in _voiced(settings)]
+    speaking = [engines[name].card for name in voiced(settings)]
     thinking = [engines[name].card for name in (*settings.engines("respond"), *settings.engines("think"))]
     thinker = next(iter(thinking), Card())
     return ModelCard(
@@ -204,19 +204,6 @@ def _with_names(settings: ModelConfig, engine: Engine) -> Renamed:
         return own[0] if own and meant not in own else meant
 
     return Renamed(engine.in_time, voice)
-
-
-def check_model(name: str, settings: ModelConfig, engines: Mapping[str, Engine]) -> None:
-    """Its engines must be able to do what it wants of them."""
-    for role in ROLES:
-        for engine in settings.engines(role):
-            if role not in engines[engine].card.roles:
-                raise ConfigError(f"[models.\"{name}\"]: engine '{engine}' ({engines[engine].use}) cannot {role}")
-    known = {voice for each in _voiced(settings) for voice in engines[each].card.voices}
-    for given, voice in settings.voices.items():
-        if known and voice not in known:
-            listed = ", ".join(sorted(known))
-            raise ConfigError(f"[models.\"{name}\"]: {given} = '{voice}' names no voice; there are {listed}")
 
 
 async def first_answer(engine: Engine) -> None:

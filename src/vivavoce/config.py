@@ -1,28 +1,36 @@
 """The configuration: TOML to structs, once. Unknown keys are errors with their line; `$NAME` is read here only."""
 
-import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
-import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
-from vivavoce.toml_errors import Source, wrong
+from vivavoce.kinds import Mistake, Steps, meant, readable, wrong
+from vivavoce.toml_errors import Problem, Source, Weight, texts
 
 T = TypeVar("T")
 VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 Names: TypeAlias = str | Annotated[list[str], Meta(min_length=1)]
 """One engine, or several in the order in which they are tried."""
 Role: TypeAlias = Literal["hear", "think", "speak", "respond"]
+PLACE = re.compile(r"at line (\d+)")
 ROLES: tuple[Role, ...] = ("hear", "think", "speak", "respond")
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; the message says what and where."""
+    """A configuration that cannot be used; each of its messages says what and where, in one line."""
+
+    def __init__(self, *said: str) -> None:
+        super().__init__(*said)
+        self.said = said
+
+    def __str__(self) -> str:
+        """All of it in one line."""
+        return "; ".join(self.said)
 
 
 class ServerConfig(Struct, forbid_unknown_fields=True):
@@ -99,20 +107,44 @@ class ModelConfig(Struct, forbid_unknown_fields=True):
             return [name for names in self.speakers().values() for name in names]
         return _listed({"hear": self.hear, "think": self.think, "respond": self.respond}[role])
 
+    def parts(self) -> Iterator[tuple[Steps, Role, str]]:
+        """Every part that is given to an engine: the keys that lead to it from the model, the role, and the engine."""
+        for role in ROLES:
+            if role == "speak" and isinstance(self.speak, dict):
+                for language, names in self.speakers().items():
+                    for name in names:
+                        yield (role, language), role, name
+            else:
+                for name in self.engines(role):
+                    yield (role,), role, name
+
     def speakers(self) -> dict[str, list[str]]:
         """What speaks each language, or `default`."""
         by_language = self.speak if isinstance(self.speak, dict) else {"default": self.speak}
         return {language: _listed(names) for language, names in by_language.items() if names}
 
 
-class Config(Struct, forbid_unknown_fields=True):
-    """A whole configuration."""
+class Tables(Struct, forbid_unknown_fields=True):
+    """What a file may hold."""
 
     server: ServerConfig = field(default_factory=ServerConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     engines: dict[str, EngineConfig] = field(default_factory=dict[str, EngineConfig])
     models: dict[str, ModelConfig] = field(default_factory=dict[str, ModelConfig])
+
+
+class Config(Tables):
+    """A whole configuration."""
+
+    source: Source | None = None
+    """The file it was read from."""
+
+    def problem(self, steps: Steps, said: str, weight: Weight = "error") -> Problem:
+        """What is said of a value of it, with its line where it is the file's."""
+        if self.source is None or not self.source.holds(*steps[:2]):
+            return Problem(said, weight)
+        return self.source.problem(steps, said, weight)
 
 
 def _listed(names: Names | None) -> list[str]:
@@ -142,38 +174,40 @@ def load(path: Path | None) -> Config:
     Raises:
         ConfigError: it is not TOML, has an unknown key or a bad value, or names a variable that is not set.
     """
+    config, problems = read(path)
+    refuse(problems)
+    return config
+
+
+def read(path: Path | None) -> tuple[Config, list[Problem]]:
+    """What of a file can be read, or the empty configuration, and everything that is wrong with the file.
+
+    Raises:
+        ConfigError: it is not TOML.
+    """
     if path is None:
-        return Config()
+        return Config(), []
     source = _read(path)
-    for problem in _problems(source):
-        raise ConfigError(problem)
-    return msgspec.convert(source.raw, Config)
+    tables = readable(source.raw, Tables)
+    mistakes = [*wrong(source.raw, Tables), *_wrong_names(tables, source)]
+    mistakes = [*source.unset, *source.besides(mistakes)]
+    return Config(**structs.asdict(tables), source=source), [source.problem(*mistake) for mistake in mistakes]
 
 
-def check(path: Path) -> list[str]:
-    """Everything that is wrong with a file, each with its line."""
-    try:
-        return list(_problems(_read(path)))
-    except ConfigError as error:
-        return [str(error)]
-
-
-def right_engines(path: Path) -> dict[str, EngineConfig]:
-    """The engines of a file whose tables can be read, whatever else is wrong with it.
+def refuse(problems: Iterable[Problem]) -> None:
+    """Go on only where no problem is an error.
 
     Raises:
-        ConfigError: it is not TOML.
+        ConfigError: one is; with all of them, by line.
     """
-    return _right(_read(path)).engines
+    errors = [problem for problem in problems if problem.weight == "error"]
+    if errors:
+        raise ConfigError(*map(str, in_order(errors)))
 
 
-def line_of(path: Path, *steps: str) -> str:
-    """The file and line of a value, by the keys that lead there.
-
-    Raises:
-        ConfigError: it is not TOML.
-    """
-    return _read(path).at(*steps)
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems by line, each once."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
 
 
 def data_folder() -> Path:
@@ -190,12 +224,19 @@ def _read(path: Path) -> Source:
     Raises:
         ConfigError: it is not TOML.
     """
+    data = path.read_bytes()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = data.decode()
         written = tomllib.loads(text)
-        return Source(path, text, _with_secrets(written), written)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}:{data[: error.start].count(10) + 1}: this is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        what, line = str(error), PLACE.search(str(error))
+        number = line[1] if line else data.rstrip().count(10) + 1
+        raise ConfigError(f"{path}:{number}: {what[0].lower()}{what[1:]}") from None
+    variables = [each for each in texts(written) if VARIABLE.fullmatch(each[1]) and each[1][1:] not in os.environ]
+    unset = tuple((steps, f"{name} is not set in the environment") for steps, name in variables)
+    return Source(path, text, _with_secrets(written), written, unset)
 
 
 def _with_secrets(value: T) -> T:
@@ -209,64 +250,21 @@ def _with_secrets(value: T) -> T:
     return value
 
 
-def _problems(source: Source) -> Iterator[str]:
-    """What is wrong, in the order of the file's tables, and then with the names in those that are right."""
-    for name, value in source.values():
-        if VARIABLE.fullmatch(value) and value[1:] not in os.environ:
-            yield f"{source.at(*name)}: {value} is not set in the environment"
-    for steps, value, kind in _tables(source.raw):
-        yield from wrong(value, kind, source, steps)
-    yield from _wrong_names(_right(source), source)
-
-
-def _right(source: Source) -> Config:
-    """What of a file can be read: a table with a mistake is as one that is not there."""
-    right = Config()
-    for steps, value, kind in _tables(source.raw):
-        if steps and not any(wrong(value, kind, source, steps)):
-            table = msgspec.convert(value, kind)
-            if len(steps) == 1 and isinstance(table, Struct):
-                setattr(right, steps[0], table)
-            elif len(steps) == 2:
-                getattr(right, steps[0])[steps[1]] = table
-    return right
-
-
-def _tables(raw: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any, type[Any]]]:
-    """The tables of a file: the keys that lead to each, what it holds, and what it should be."""
-    many: dict[str, type[Struct]] = {"engines": EngineConfig, "models": ModelConfig}
-    yield (), {name: {} for name in raw}, Config
-    for name, kind in {"server": ServerConfig, "limits": LimitsConfig, "store": StoreConfig}.items():
-        yield (name,), raw.get(name, {}), kind
-    for name, kind in many.items():
-        tables = raw.get(name, {})
-        if not isinstance(tables, dict):
-            yield (name,), tables, dict[str, Any]
-            continue
-        for key, table in cast("dict[str, Any]", tables).items():
-            yield (name, key), table, kind
-
-
-def _wrong_names(config: Config, source: Source) -> Iterator[str]:
+def _wrong_names(tables: Tables, source: Source) -> Iterator[Mistake]:
     """Every engine a model names must be there, no name may stand for two models, and no key may be empty."""
-    known: set[str] = set(config.models)
-    tables = source.raw.get("engines")
-    engines = cast("dict[str, Any]", tables) if isinstance(tables, dict) else {}
-    for name, model in config.models.items():
-        for role in ROLES:
-            for engine in model.engines(role):
-                if engine not in engines:
-                    near = difflib.get_close_matches(engine, engines, 1)
-                    hint = f"; did you mean '{near[0]}'?" if near else ""
-                    where = source.at("models", name, role)
-                    yield f"{where}: [models.\"{name}\"] names engine '{engine}', which is not there{hint}"
+    engines, known = source.keys("engines"), set(tables.models)
+    for name, model in tables.models.items():
+        at, table = ("models", name), f'[models."{name}"]'
+        for steps, _, engine in model.parts():
+            if engine not in engines:
+                yield (*at, *steps), f"{table} names engine '{engine}', which is not there{meant(engine, engines)}"
         if isinstance(model.speak, dict) and not model.speak:
-            yield f'{source.at("models", name, "speak")}: [models."{name}"] speak names no engine'
-        if not any(model.engines(role) for role in ROLES):
-            where = source.at("models", name)
-            yield f'{where}: [models."{name}"] names no engine: give it think, hear, speak or respond'
-        for twice in known.intersection(model.aliases):
-            yield f"{source.at('models', name, 'aliases')}: '{twice}' is the name of two models"
-        known.update(model.aliases)
-    if not all(config.server.keys):
-        yield f"{source.at('server', 'keys')}: [server] keys: a key is empty"
+            yield (*at, "speak"), f"{table} speak names no engine"
+        if not any(source.holds(*at, role) for role in ROLES):
+            yield at, f"{table} names no engine: give it think, hear, speak or respond"
+        for alias in model.aliases:
+            if alias in known:
+                yield (*at, "aliases"), f"'{alias}' is the name of two models, or twice that of one"
+            known.add(alias)
+    if not all(tables.server.keys):
+        yield ("server", "keys"), "[server] keys: a key is empty"

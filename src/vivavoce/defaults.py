@@ -8,6 +8,7 @@ import msgspec
 from vivavoce.catalogue import usage
 from vivavoce.config import Config, ConfigError, EngineConfig, ModelConfig, Names
 from vivavoce.core.language import told_by_script
+from vivavoce.engines.options import ADDRESS
 
 DEFAULT_MODEL = "gpt-4o-mini-audio-preview"
 SNAPSHOTS = {
@@ -83,7 +84,7 @@ def thinking_at(config: Config, address: str) -> Config:
         ConfigError: it is not an address.
     """
     url, _, model = address.partition("#")
-    if not re.match(r"https?://[^/\s]+", url):
+    if not re.match(ADDRESS, url):
         raise ConfigError(f"--think {address}: not an address; it looks like http://localhost:11434/v1#llama3.2")
     engines = {name: engine for name, engine in config.engines.items() if name != "brain"}
     key = os.environ.get("VIVAVOCE_THINK_KEY", "")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vivavoce import assembly
 from vivavoce.assembly import Engine
+from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ConfigError
 from vivavoce.core.errors import PublicError
 from vivavoce.documents.reading import Documents
@@ -30,7 +31,6 @@ from vivavoce.store.replies import Replies
 
 log = logging.getLogger("vivavoce")
 
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ASK_AGAIN_S = 5.0
 """How long after a failure an engine elsewhere is asked again whether it answers."""
 LAST_S = 600.0
@@ -101,7 +101,8 @@ class Generations:
                 try:
                     running = await self.begin(await asyncio.to_thread(read))
                 except (ConfigError, EngineMissing, OSError) as error:
-                    log.error("the configuration was not taken: %s", error)
+                    for said in error.said if isinstance(error, ConfigError) else (error,):
+                        log.error("the configuration was not taken: %s", said)
                 else:
                     log.warning("the configuration was read again; behind it: %s", about(running))
         finally:

@@ -5,8 +5,9 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from vivavoce.config import Config, ConfigError, data_folder
-from vivavoce.generations import LOOPBACK, Generations, Store, while_open
+from vivavoce import checking
+from vivavoce.config import Config, data_folder, refuse
+from vivavoce.generations import Generations, Store, while_open
 from vivavoce.server.listening import Server
 from vivavoce.server.protocol import Bounds
 from vivavoce.starting import Running, about, start, start_engines
@@ -68,8 +69,7 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
 def _bound(config: Config) -> socket.socket:
     """The server's address, taken before anything slow is done; nobody is let in yet."""
     host, port = config.server.host, config.server.port
-    if host not in LOOPBACK and not config.server.keys:
-        raise ConfigError(f"{host} can be reached from other machines: set [server] keys first, or serve on 127.0.0.1")
+    refuse(checking.exposed(config))
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,18 +1,18 @@
 """Engines started as a configuration says, the models they make, and their end."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Collection, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import msgspec
 
-from vivavoce import assembly
+from vivavoce import assembly, checking
 from vivavoce.assembly import Engine
-from vivavoce.config import Config
+from vivavoce.config import Config, refuse
 from vivavoce.core.models import Model
 from vivavoce.core.tasks import together
-from vivavoce.engines.child import Spec
+from vivavoce.engines.child import EngineMissing, Spec
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
 from vivavoce.server.sound import Sounds
@@ -52,8 +52,7 @@ async def start(config: Config, shelf: Engines | None = None) -> AsyncGenerator[
         ConfigError: one cannot do what a model wants of it.
     """
     async with start_engines(config, assembly.engines_named(config), shelf) as running:
-        for name, settings in config.models.items():
-            assembly.check_model(name, settings, running.engines)
+        refuse(checking.misfits(config, {name: engine.card for name, engine in running.engines.items()}))
         yield replace(running, models=assembly.models(config, running.engines))
 
 
@@ -68,16 +67,33 @@ async def start_engines(
         new: list[Engine] = []
         for name in sorted(named):
             key = (name, msgspec.json.encode(config.engines[name]), config.limits.wait_ms)
-            engine, is_new = shelf.take(key, lambda name=name: assembly.make(config, name), _end)
+            with _where(config, name):
+                engine, is_new = shelf.take(key, lambda name=name: assembly.make(config, name), _end)
             stack.push_async_callback(shelf.give_back, key)
             engines[name] = replace(engine, plays=assembly.roles(config, name))
             new += [engines[name]] if is_new else []
         media, is_new = shelf.take(config.limits.wait_ms, lambda: _media(config), _end)
         stack.push_async_callback(shelf.give_back, config.limits.wait_ms)
-        pools = [engine.pool for engine in (*new, *([media] if is_new else [])) if engine.pool is not None]
-        await together([pool.start() for pool in pools])
-        await together([assembly.first_answer(engine) for engine in new if engine.pool is not None])
+        new += [media] if is_new else []
+        pools = [(engine.name, engine.pool) for engine in new if engine.pool is not None]
+        await together([_told_where(config, name, pool.start()) for name, pool in pools])
+        answering = [engine for engine in new if engine.pool is not None and engine is not media]
+        await together([_told_where(config, engine.name, assembly.first_answer(engine)) for engine in answering])
         yield Running(engines, {}, Sounds(media.itself, config.limits.audio_seconds), media)
+
+
+@contextmanager
+def _where(config: Config, name: str) -> Generator[None, None, None]:
+    """Say of an engine that is missing where it is named."""
+    try:
+        yield
+    except EngineMissing as missing:
+        raise EngineMissing(str(config.problem(("engines", name, "use"), str(missing)))) from None
+
+
+async def _told_where(config: Config, name: str, work: Awaitable[None]) -> None:
+    with _where(config, name):
+        await work
 
 
 def _media(config: Config) -> Engine:

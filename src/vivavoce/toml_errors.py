@@ -1,14 +1,30 @@
 """What is wrong with a TOML file, and on which line."""
 
-import difflib
-import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
-import msgspec
+from vivavoce.kinds import Mistake, Steps
+
+Weight: TypeAlias = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is said of one place. Only an error keeps a file from being used."""
+
+    said: str
+    weight: Weight = "error"
+    path: Path | None = None
+    line: int = 0
+
+    def __str__(self) -> str:
+        """It in one line."""
+        place = "" if self.path is None else f"{self.path}:{self.line}: "
+        return f"{place}{'' if self.weight == 'error' else f'{self.weight}: '}{' '.join(self.said.split())}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,41 +37,59 @@ class Source:
     """What it holds, every variable read."""
     written: dict[str, Any]
     """What it holds as it is written."""
+    unset: tuple[Mistake, ...] = ()
+    """Variables that are not set."""
 
-    def at(self, *steps: str) -> str:
-        """The place of a value in it, by the keys that lead there: the file and the line."""
-        return f"{self.path}:{_line_of(steps, self.text)}"
+    def problem(self, steps: Steps, said: str, weight: Weight = "error") -> Problem:
+        """What is said of a value: its line, and for what a variable holds the variable's name."""
+        for (_, secret), (_, name) in zip(texts(self.raw, steps), texts(self.written, steps), strict=True):
+            said = said.replace(secret, name) if secret else said
+        return Problem(said, weight, self.path, _line_of(steps, self.text))
 
-    def values(self) -> Iterator[tuple[list[str], str]]:
-        """Every text in it as it is written, with the keys that lead there."""
-        yield from _texts(self.written, [])
+    def texts(self, *steps: str) -> Iterator[tuple[Steps, str]]:
+        """Every text at a place and inside it, with the keys that lead there."""
+        yield from texts(self.raw, steps)
 
+    def keys(self, table: str) -> list[str]:
+        """The keys of a table, whatever else is wrong with it."""
+        return [steps[1] for steps in _lines(self.text) if len(steps) == 2 and steps[0] == table]
 
-def wrong(value: Any, kind: Any, source: Source, steps: Sequence[str]) -> Iterator[str]:
-    """What is wrong with a value that should be of some kind: its line, and for an unknown key the nearest known one.
+    def besides(self, mistakes: Iterable[Mistake]) -> list[Mistake]:
+        """Mistakes that are not of a variable that is not set."""
+        unset = {steps for steps, _ in self.unset}
+        return [mistake for mistake in mistakes if mistake[0] not in unset]
 
-    `steps` are the keys that lead to it.
-    """
-    try:
-        msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        steps = [*steps, *re.findall(r"[^.\[\]`]+", where)]
-    else:
-        return
-    dotted = ".".join(steps)
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
-    if not unknown:
-        yield f"{source.at(*steps)}: {dotted}: {what[0].lower()}{what[1:]}"
-        return
-    known = list(kind.__struct_fields__)
-    near = difflib.get_close_matches(unknown[1], known, 1)
-    hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"
-    yield f"{source.at(*steps, unknown[1])}: unknown key '{unknown[1]}'{f' in [{dotted}]' if steps else ''}{hint}"
+    def holds(self, *steps: str) -> bool:
+        """Whether there is such a key."""
+        return _line_of(steps, self.text, exactly=True) > 0
 
 
-def _line_of(steps: Sequence[str], text: str) -> int:
-    """The line on which a value's key stands: where the file, read so far, first has it."""
+def texts(value: Any, steps: Sequence[str] = (), begun: Steps = ()) -> Iterator[tuple[Steps, str]]:
+    """Every text in what `steps` lead to, with the keys that lead to it."""
+    if isinstance(value, dict):
+        for key, item in cast("dict[str, Any]", value).items():
+            if not steps or key == steps[0]:
+                yield from texts(item, steps[1:], (*begun, key))
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            yield from texts(item, (), begun)
+    elif isinstance(value, str):
+        yield begun, value
+
+
+def _line_of(steps: Steps, text: str, *, exactly: bool = False) -> int:
+    """The line on which a value's key stands; a place in a list stands where the list does. 0: nowhere."""
+    lines = _lines(text)
+    for end in range(len(steps), len(steps) - 1 if exactly else 0, -1):
+        if steps[:end] in lines:
+            return lines[steps[:end]]
+    return 0 if exactly else 1
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> dict[Steps, int]:
+    """The line of every key: where the file, read so far, first has it."""
+    found: dict[Steps, int] = {}
     lines = text.splitlines(keepends=True)
     complete = 0
     for number in range(1, len(lines) + 1):
@@ -63,28 +97,14 @@ def _line_of(steps: Sequence[str], text: str) -> int:
             known = tomllib.loads("".join(lines[:number]))
         except tomllib.TOMLDecodeError:
             continue  # in the middle of a value of several lines
-        if _has(known, steps):
-            return complete + 1
+        for steps in _keys(known, ()):
+            found.setdefault(steps, complete + 1)
         complete = number
-    return 1
+    return found
 
 
-def _texts(value: Any, steps: list[str]) -> Iterator[tuple[list[str], str]]:
-    if isinstance(value, dict):
-        for key, item in cast("dict[str, Any]", value).items():
-            yield from _texts(item, [*steps, key])
-    elif isinstance(value, list):
-        for item in cast("list[Any]", value):
-            yield from _texts(item, steps)
-    elif isinstance(value, str):
-        yield steps, value
-
-
-def _has(table: Any, steps: Sequence[str]) -> bool:
-    for step in steps:
-        if not isinstance(table, dict):
-            return True  # a place in a list: its line is the list's
-        if step not in table:
-            return False
-        table = cast("dict[str, Any]", table)[step]
-    return True
+def _keys(table: dict[str, Any], steps: Steps) -> Iterator[Steps]:
+    for key, value in table.items():
+        yield (*steps, key)
+        if isinstance(value, dict):
+            yield from _keys(cast("dict[str, Any]", value), (*steps, key))

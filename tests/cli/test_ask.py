@@ -101,7 +101,7 @@ def test_what_a_person_can_get_wrong_is_told_in_one_line(run: Run, arguments: li
     ("toml", "said"),
     [
         (b"[servr]\n", "did you mean 'server'?"),
-        (b"\xff\xfe", "bad.toml: "),
+        (b"\xff\xfe", "bad.toml:1: this is not UTF-8"),
         (b"[engines.e]\nuse='no'\n[models.m]\nthink='e'", "there is no engine 'no'"),
         (b"[engines.e]\nuse='scripted'\noptions={x=1}\n[models.m]\nthink='e'", "unknown field `x`"),
     ],

@@ -13,12 +13,13 @@ def test_a_configuration_that_can_be_used_is_said_so(run: Run, tmp_path: Path) -
 
 def test_everything_that_is_wrong_is_said_with_its_line(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
-    file.write_text('[server]\nprot = 1\n[engines.a]\nuse = "x"\nworkers = 0\n')
+    file.write_text('[server]\nprot = 1\n[engines.a]\nuse = "espeak"\nworkers = 0\n')
     done = run("config", "check", "--config", str(file))
     assert (done.code, done.text.splitlines()) == (
         1,
         [
             f"{file}:2: unknown key 'prot' in [server]; did you mean 'port'?",
+            f"{file}:3: warning: [engines.a] is used by no model",
             f"{file}:5: engines.a.workers: expected `int` >= 1",
         ],
     )
@@ -31,7 +32,13 @@ def test_one_mistake_does_not_hide_the_others(run: Run, tmp_path: Path) -> None:
         '[models.m]\nspeak = ["a", "b"]\nthink = "c"\n'
     )
     done = run("config", "check", "--config", str(file))
-    assert [line.removeprefix(f"{file}:").split(":")[0] for line in done.text.splitlines()] == ["2", "7", "10", "4"]
+    assert [line.removeprefix(f"{file}:").split(":")[0] for line in done.text.splitlines()] == [
+        "2",
+        "4",
+        "7",
+        "7",
+        "10",
+    ]
     file.write_text("[server")
     done = run("config", "check", "--config", str(file))
     assert (done.code, len(done.text.splitlines())) == (1, 1)
@@ -47,7 +54,7 @@ def test_engines_and_their_options_are_looked_at_too(run: Run, tmp_path: Path) -
     first, second = done.text.splitlines()
     assert done.code == 1
     assert first.startswith(f"{file}:2: [engines.a] there is no engine 'espaek'; installed: ")
-    assert second == f"{file}:5: [engines.b] options of 'scripted': Object contains unknown field `say`"
+    assert second == f"{file}:5: unknown key 'say' in [engines.b.options]; did you mean 'says'?"
 
 
 def test_a_model_that_was_not_pulled_is_said_with_its_line(run: Run, tmp_path: Path) -> None:

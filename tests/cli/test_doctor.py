@@ -79,7 +79,7 @@ def test_an_engine_that_does_not_start_exits_with_1(run: Run, tmp_path: Path, cl
     (tmp_path / "bad.toml").write_text('[engines.b]\nuse = "frob"\n[models.m]\nthink = "b"\n')
     code, lines = doctor(run, tmp_path, closed, 0, "--config", "bad.toml")
     assert code == 1
-    assert said(lines, "engines")[0][1].startswith("there is no engine 'frob'")
+    assert said(lines, "engines")[0][1].startswith("bad.toml:2: there is no engine 'frob'")
     assert said(lines, "thinks") == [("no", "b: frob")]
 
 

@@ -171,7 +171,10 @@ def test_a_model_that_was_not_pulled_is_one_line_at_the_start(run: Run, tmp_path
     )
     ran = run("ask", "Hello")
     assert (ran.code, ran.err.count("\n")) == (1, 1)
-    assert ran.err == "vivavoce: engine 'brain': qwen2.5-0.5b is not here yet: vivavoce pull qwen2.5-0.5b\n"
+    assert (
+        ran.err
+        == "vivavoce: vivavoce.toml:2: engine 'brain': qwen2.5-0.5b is not here yet: vivavoce pull qwen2.5-0.5b\n"
+    )
 
 
 def test_a_pulled_model_reaches_its_engine_as_a_path(run: Run, at: dict[str, str], tmp_path: Path) -> None:

@@ -100,4 +100,4 @@ def test_a_wrong_option_of_it_is_found_with_its_line(home: Path) -> None:
     done = run(home, "vivavoce", "config", "check", "--config", str(wrong))
     assert done.returncode == 1
     assert "wrong.toml:3" in done.stdout
-    assert "options of 'morse': Object contains unknown field `dash_ms`" in done.stdout
+    assert "unknown key 'dash_ms' in [engines.telegraph.options]; did you mean 'dot_ms'?" in done.stdout

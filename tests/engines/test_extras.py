@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from vivavoce import declared
 from vivavoce.engines import registry
 from vivavoce.engines.child import EngineMissing, Spec
 from vivavoce.engines.extras import EXTRAS, ExtraMissing, library, missing
@@ -58,11 +59,15 @@ def test_the_extras_are_the_projects() -> None:
 
 
 @pytest.mark.parametrize(("use", "module", "extra"), ENGINES)
-def test_its_options_are_checked_without_it(use: str, module: str, extra: str) -> None:
-    del module, extra
-    registry.check_options(registry.find(use), {"model": "somewhere"})
-    with pytest.raises(EngineMissing, match="unknown field `colour`"):
-        registry.check_options(registry.find(use), {"model": "somewhere", "colour": "red"})
+def test_its_options_are_checked_without_it(use: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    del extra
+    monkeypatch.setitem(sys.modules, module, None)
+    target = registry.find(use).value
+    told = declared.tell(declared.Asked(("engines", "it"), target, {"model": "/nowhere", "colour": "red"}))
+    assert [said.partition(";")[0] for _, said in told.mistakes] == [
+        "unknown key 'colour' in [engines.it.options]",
+        "engines.it.options.model: /nowhere: no such folder",
+    ]
 
 
 @pytest.mark.skipif(bool(importlib.util.find_spec("faster_whisper")), reason="faster-whisper is installed here")

@@ -30,7 +30,11 @@ def test_a_remote_engine_is_made_with_its_options() -> None:
     ("target", "options", "said"),
     [
         ("vivavoce.engines.openai:OpenAICompatible", {}, "options of 'it': Object missing required field `base_url`"),
-        ("vivavoce.engines.openai:OpenAICompatible", {"base_url": "localhost/v1"}, "engine 'it': ValueError: base_url"),
+        (
+            "vivavoce.engines.openai:OpenAICompatible",
+            {"base_url": "localhost/v1"},
+            "options of 'it': Expected `str` matching",
+        ),
         ("no.such:Thing", {}, "engine 'it': ModuleNotFoundError: No module named 'no'"),
         ("vivavoce.engines.openai:Nobody", {}, "engine 'it': AttributeError"),
     ],

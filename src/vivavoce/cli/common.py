@@ -1,23 +1,26 @@
 """What several commands do the same way: find the configuration, choose a model, fail in one line."""
 
 import difflib
+import logging
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeAlias
+from typing import Annotated, Any, NoReturn, TypeAlias
 
+import msgspec
 import typer
 
 from vivavoce import config as configuration
 from vivavoce import defaults
 from vivavoce.catalogue import embedded
 from vivavoce.catalogue.files import FetchFailed
-from vivavoce.config import Config, ConfigError, ModelConfig
+from vivavoce.config import Config, ConfigError, ModelConfig, in_order, refuse
 from vivavoce.core.errors import PublicError
 from vivavoce.engines import flite
 from vivavoce.engines.child import EngineMissing
+from vivavoce.toml_errors import Problem
 
 ConfigOption: TypeAlias = Annotated[
     Path | None, typer.Option("--config", help="The TOML file; else $VIVAVOCE_CONFIG, ./vivavoce.toml, or none.")
@@ -38,14 +41,17 @@ VoiceOption: TypeAlias = Annotated[
     str | None, typer.Option("--voice", metavar="NAME", help="One of `vivavoce models --voices`; else alloy.")
 ]
 
+log = logging.getLogger("vivavoce")
+
 INTERRUPTED = 130
 PIPE_BROKEN = 141
 """What a shell says of a program whose reader has left."""
 
 
-def fail(message: str) -> NoReturn:
-    """Say what went wrong in one line, and exit with 1."""
-    typer.echo(f"vivavoce: {' '.join(message.split())}", err=True)
+def fail(*messages: str) -> NoReturn:
+    """Say what went wrong, each thing in one line, and exit with 1."""
+    for message in messages:
+        typer.echo(f"vivavoce: {' '.join(message.split())}", err=True)
     raise typer.Exit(1)
 
 
@@ -57,7 +63,9 @@ def plain_errors() -> Generator[None, None, None]:
         sys.stdout.flush()
     except PublicError as error:
         fail(error.message)
-    except (ConfigError, EngineMissing, FetchFailed) as error:
+    except ConfigError as error:
+        fail(*error.said)
+    except (EngineMissing, FetchFailed) as error:
         fail(str(error))
     except BrokenPipeError:
         _drop_output()
@@ -69,21 +77,51 @@ def plain_errors() -> Generator[None, None, None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def settle(path: Path | None, think: str | None, *, thinks: bool = True) -> Config:
+def settle(
+    path: Path | None, think: str | None, *, thinks: bool = True, serving: Mapping[str, Any] | None = None
+) -> Config:
     """The configuration to run with.
 
     The embedded model's file is fetched if it is needed and missing; with `thinks` false nothing is to think, so that
-    it is never needed.
+    it is never needed. With `serving`, what the command line says of `[server]`, all of it is checked beforehand, and
+    what may be wrong is logged.
 
     Raises:
-        ConfigError: the configuration cannot be used.
+        ConfigError: the configuration cannot be used; with everything that is wrong.
         FetchFailed: the file cannot be had.
     """
-    loaded = configuration.load(configuration.find(path))
-    needed = thinks and not loaded.models and not think and "brain" not in loaded.engines
-    weights = fetch() if needed else embedded.path()
-    settled = defaults.embedded(loaded, str(weights), flite=flite.installed())
+    loaded, problems = configuration.read(configuration.find(path))
+    settled = _whole(loaded, think)
+    if serving is not None:
+        settled.server = msgspec.structs.replace(settled.server, **serving)
+        problems += _checked(settled)
+        for problem in in_order(problem for problem in problems if problem.weight == "warning"):
+            log.warning("%s", problem)
+    refuse(problems)
+    if thinks and not loaded.models and not think and "brain" not in loaded.engines:
+        fetch()
+    return settled
+
+
+def problems(path: Path) -> list[Problem]:
+    """Everything that is wrong with a file, or may be, by line; nothing is started.
+
+    Raises:
+        ConfigError: it is not TOML.
+    """
+    loaded, found = configuration.read(path)
+    return in_order([*found, *_checked(_whole(loaded, None))])
+
+
+def _whole(loaded: Config, think: str | None) -> Config:
+    settled = defaults.embedded(loaded, str(embedded.path()), flite=flite.installed())
     return defaults.thinking_at(settled, think) if think else settled
+
+
+def _checked(config: Config) -> list[Problem]:
+    from vivavoce import checking  # noqa: PLC0415 - help is quick
+
+    return checking.check(config)
 
 
 def choose(

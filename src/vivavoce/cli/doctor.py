@@ -58,7 +58,7 @@ def _lines(think: str | None, path: ConfigOption, look: list[int] | None) -> Ite
         config = settle(path, think, thinks=False)
         found = configuration.find(path)
     except ConfigError as error:
-        yield Line("no", "config", str(error))
+        yield from (Line("no", "config", said) for said in error.said)
         return
     yield health.weights(config)
     yield Line("ok", "config", str(found or "none: the embedded default"))

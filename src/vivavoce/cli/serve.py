@@ -6,7 +6,6 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from vivavoce import config as configuration
@@ -33,9 +32,7 @@ def serve(
         found = configuration.find(config)
 
         def again() -> Config:
-            read = settle(found, think)
-            read.server = msgspec.structs.replace(read.server, **given)
-            return read
+            return settle(found, think, serving=given)
 
         settled = again()
         better = _mention() if think is None and found is None else ""

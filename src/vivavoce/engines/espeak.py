@@ -83,6 +83,12 @@ class Espeak:
         self._lib.espeak_SetSynthCallback(self._callback)
         self._languages = tuple(sorted(code for code in self._listed() if _dictionary(code).exists()))
 
+    @staticmethod
+    def foretold(options: Options) -> Card:
+        """Its voices; which languages there are, the library knows."""
+        del options
+        return Card(roles=("speak",), voices=tuple(VOICES))
+
     def card(self) -> Card:
         """The voices, each in every language."""
         note = "a robotic voice"

@@ -81,6 +81,18 @@ class Flite:
         self._rate = RATE
         self._give: Give[Pcm] | None = None
 
+    @staticmethod
+    def foretold(options: Options) -> Card:
+        """All of its card but the remark.
+
+        Raises:
+            FliteMissing: the system has no libflite.
+        """
+        del options
+        if not installed():
+            raise FliteMissing
+        return Card("Flite", ("speak",), tuple(VOICES), ("en",))
+
     def card(self) -> Card:
         """Its voices; English only."""
         note = "a statistical voice of 2008: understandable, never natural"

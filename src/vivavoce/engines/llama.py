@@ -1,6 +1,7 @@
 """Thinks with llama.cpp in this process: any GGUF file, several answers at once."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines import toolcalls
 from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
+from vivavoce.engines.options import LocalFile
 from vivavoce.engines.prompts import THOUGHTLESS, Refusal, chat_request, ending, refused, with_tools
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
@@ -39,7 +41,7 @@ class Llama:
     class Options(msgspec.Struct, forbid_unknown_fields=True):
         """`options` in the configuration."""
 
-        model: str
+        model: LocalFile
         """Path of the GGUF file."""
         context: int = 8192
         """Tokens of all the answers in work together, prompts included; 0: as many as the file says the model was
@@ -56,12 +58,12 @@ class Llama:
         max_answer: int = 96
         """Tokens after which an answer in words ends with its sentence, twice as many after which it ends anywhere,
         whatever the client allows; 0: no such limit. A call, or an answer in JSON, has only the client's."""
-        template: str = ""
+        template: LocalFile = ""
         """Path of a chat template (Jinja) in place of the model's own."""
         reasoning: bool = False
         """Whether the model may think to itself before it answers, where its template leaves that open. What it thinks
         is never told, but counted."""
-        mmproj: str = ""
+        mmproj: LocalFile = ""
         """Path of the GGUF file of the model's encoder of sound: with it, it hears what was said by itself."""
 
     def __init__(self, options: Options) -> None:
@@ -72,7 +74,8 @@ class Llama:
         """
         self._options = options
         shared = {name: getattr(options, name) for name in Loading.__dataclass_fields__}
-        self._llama = LlamaCpp(Loading(**shared))
+        paths = {name: os.path.expanduser(shared[name]) for name in ("model", "mmproj", "template")}  # noqa: PTH111 - "" stays ""
+        self._llama = LlamaCpp(Loading(**shared | paths))
         known = self._llama.properties()
         if options.mmproj and not known["modalities"]["audio"]:
             self.close()

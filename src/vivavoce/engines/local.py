@@ -2,8 +2,10 @@
 
     class MyVoice:
         class Options(msgspec.Struct, forbid_unknown_fields=True):   # its `options = {…}` in TOML
-            folder: str = "…"
+            folder: LocalFolder = "…"                                 # see `engines.options`
 
+        @staticmethod
+        def foretold(options: Options) -> Card: ...                  # if it likes: what is known before; see `declared`
         def __init__(self, options: Options) -> None: ...            # loads; runs in the child; may take seconds
         def card(self) -> Card: ...                                   # what it can do, once loaded
         def synthesize(self, say: Utterance) -> Iterator[Pcm | None]: ...

@@ -15,6 +15,7 @@ from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone
 from vivavoce.engines import chat_api, speech_api, transcription_api
 from vivavoce.engines.chat_api import Dialect
+from vivavoce.engines.options import Address
 from vivavoce.engines.remote import RemoteModel
 from vivavoce.engines.telling import SILENT, Telling, Told, tokens
 from vivavoce.engines.upstream import Upstream
@@ -29,7 +30,7 @@ class OpenAICompatible:
     class Options(msgspec.Struct, forbid_unknown_fields=True):
         """Where it is and what it can do. Times are in seconds."""
 
-        base_url: str
+        base_url: Address
         model: str = ""
         """Empty: the first one the server lists, for as long as it has that."""
         api_key: str = ""
@@ -45,14 +46,15 @@ class OpenAICompatible:
         """Whether it streams answers that are spoken."""
 
     def __init__(self, options: Options) -> None:
-        """Take its options.
-
-        Raises:
-            ValueError: `base_url` is no address.
-        """
+        """Take its options."""
         self._options = options
         self._upstream = Upstream(options.base_url, options.api_key, options.connect_s, options.retries)
         self._model = RemoteModel(self._upstream, options.model)
+
+    @staticmethod
+    def foretold(options: Options) -> Card:
+        """What its options tell of it."""
+        return Card(roles=("hear", "think", "speak", "respond"), voices=tuple(options.voices))
 
     def card(self) -> Card:
         """Plays any role, in any language: which, the server behind it knows."""

@@ -32,36 +32,18 @@ def find(use: str) -> EntryPoint:
     raise EngineMissing(f"there is no engine '{use}'; installed: {', '.join(names())}")
 
 
-def check_options(point: EntryPoint, options: dict[str, Any]) -> None:
-    """Whether options are an engine's, without making it.
-
-    Raises:
-        EngineMissing: it cannot be imported, or they are not.
-    """
-    _settled(point, options)
-
-
 def construct(point: EntryPoint, options: dict[str, Any]) -> Any:
     """Make an engine that lives in the server.
 
     Raises:
         EngineMissing: it cannot be imported, or the options are not its own.
     """
-    kind, settled = _settled(point, options)
-    try:
-        return kind(settled)
-    except ValueError as error:
-        raise _unusable(point, error) from None
-
-
-def _settled(point: EntryPoint, options: dict[str, Any]) -> tuple[Any, Any]:
-    """An engine's class, and its options."""
     try:
         kind = point.load()
-        return kind, msgspec.convert(options, kind.Options)
+        return kind(msgspec.convert(options, kind.Options))
     except msgspec.ValidationError as error:
         raise EngineMissing(f"options of '{point.name}': {error}") from None
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise _unusable(point, error) from None
 
 

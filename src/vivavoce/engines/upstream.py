@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
@@ -39,13 +38,7 @@ class Upstream:
     """Requests to one server. Times are in seconds."""
 
     def __init__(self, base_url: str, api_key: str, connect_s: float, retries: int) -> None:
-        """Take its address, and how often a request may be sent again.
-
-        Raises:
-            ValueError: `base_url` is no address.
-        """
-        if not re.match(r"https?://[^/\s]+", base_url):
-            raise ValueError("base_url is no address; it looks like http://localhost:11434/v1")
+        """Take its address, and how often a request may be sent again."""
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self._retries = retries
         limits = httpx2.Timeout(None, connect=connect_s)

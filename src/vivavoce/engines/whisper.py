@@ -16,6 +16,7 @@ from vivavoce.core.engines import Card, Hearing, Transcript, Word
 from vivavoce.core.errors import BadRequest
 from vivavoce.engines.beside import Give, beside
 from vivavoce.engines.extras import ModelMissing, library
+from vivavoce.engines.options import FolderOrName
 
 RATE = 16_000
 UNHEARD = "This server's recogniser does not hear that language."
@@ -30,7 +31,7 @@ class FasterWhisper:
     class Options(msgspec.Struct, forbid_unknown_fields=True):
         """Which model, and how it runs."""
 
-        model: str
+        model: FolderOrName
         """Its folder, or the name of one in the hub's cache, such as `small`."""
         device: str = "auto"
         compute_type: str = "default"

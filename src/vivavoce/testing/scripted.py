@@ -60,6 +60,11 @@ class Scripted:
     def __init__(self, options: Options) -> None:
         self._options = options
 
+    @staticmethod
+    def foretold(options: Options) -> Card:
+        """All of its card that counts."""
+        return Card(roles=("hear", "think", "speak"), voices=tuple(options.voices))
+
     def card(self) -> Card:
         """Plays every role, any number of calls at once."""
         roles = ("hear", "think", "speak")

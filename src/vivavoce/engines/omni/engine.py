@@ -17,6 +17,7 @@ from vivavoce.engines.beside import Give, beside
 from vivavoce.engines.extras import ModelMissing
 from vivavoce.engines.omni.asking import Asked, check_served, messages
 from vivavoce.engines.omni.model import RATE, Model
+from vivavoce.engines.options import FolderOrName
 
 Event: TypeAlias = TextDelta | AudioDelta | TurnDone
 
@@ -29,7 +30,7 @@ class Omni:
     class Options(msgspec.Struct, forbid_unknown_fields=True):
         """Which model, and how it runs."""
 
-        model: str
+        model: FolderOrName
         """Its folder, or the name of one in the hub's cache, such as `Qwen/Qwen2.5-Omni-7B`."""
         device: str = "auto"
         """Such as `cuda:0` or `cpu`; `auto`: spread over what there is."""
@@ -57,6 +58,11 @@ class Omni:
         for name, speaker in self._voices.items():
             if speaker not in self._model.speakers:
                 raise ModelMissing(f"voices: {name} is '{speaker}', which is none of {', '.join(self._model.speakers)}")
+
+    @staticmethod
+    def foretold(options: Options) -> Card:
+        """What its options tell of it."""
+        return Card(roles=("respond",), voices=tuple(options.voices))
 
     def card(self) -> Card:
         """What the model can do."""

@@ -9,6 +9,7 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
 from vivavoce.core.errors import BadRequest, unknown_voice
 from vivavoce.engines.extras import library
+from vivavoce.engines.options import LocalFile, LocalFolder
 from vivavoce.engines.sherpa import models
 from vivavoce.engines.sherpa.ears import RATE, Ears
 from vivavoce.engines.sherpa.files import Setting
@@ -24,7 +25,7 @@ class SherpaOnnx:
     class Options(msgspec.Struct, forbid_unknown_fields=True):
         """Which model, and how it runs."""
 
-        model: str
+        model: LocalFolder
         """Its folder."""
         kind: str = ""
         """As the library calls it, such as `whisper` or `vits`; unset: told from the folder."""
@@ -36,7 +37,7 @@ class SherpaOnnx:
         """ISO-639-1: the one it hears or speaks; unset: any."""
         voices: dict[str, int] = {}
         """Names for its speakers; unset: their numbers."""
-        reference: str = ""
+        reference: LocalFile = ""
         """A WAV file of the voice to sound like, for models that want one."""
         reference_text: str = ""
         """What is said in it."""
@@ -69,6 +70,12 @@ class SherpaOnnx:
             for name, number in self._voices.items():
                 if not 0 <= number < self._voice.speakers:
                     raise models.Unclear(f"voices: {name} is speaker {number} of {self._voice.speakers}, from 0 on")
+
+    @staticmethod
+    def foretold(options: Options) -> Card:
+        """What its options tell of it: not which of the two it does."""
+        language = (options.language,) if options.language else ()
+        return Card(roles=("hear", "speak"), voices=tuple(options.voices), languages=language)
 
     def card(self) -> Card:
         """What the model does."""
