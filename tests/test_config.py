@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vivavoce import config as module
-from vivavoce.config import Config, ConfigError, ModelConfig, find, load
+from vivavoce.config import Config, ConfigError, ModelConfig, StoreConfig, find, load
 from vivavoce.defaults import CHAT_NAMES, DEFAULT_MODEL, embedded, snapshot, thinking_at
 
 WHOLE = """\
@@ -248,12 +248,13 @@ def test_the_file_is_the_one_given_or_named_or_here(monkeypatch: pytest.MonkeyPa
 
 def test_data_is_kept_where_it_is_told_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIVAVOCE_HOME", "/there")
-    assert module.data_folder() == Path("/there/data")
+    assert module.data_folder(StoreConfig()) == Path("/there/data")
     monkeypatch.delenv("VIVAVOCE_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert module.data_folder() == Path("/data/vivavoce")
+    assert module.data_folder(StoreConfig()) == Path("/data/vivavoce")
     monkeypatch.delenv("XDG_DATA_HOME")
-    assert module.data_folder() == Path.home() / ".local/share/vivavoce"
+    assert module.data_folder(StoreConfig()) == Path.home() / ".local/share/vivavoce"
+    assert module.data_folder(StoreConfig(folder="~/second")) == Path.home() / "second"
 
 
 def test_the_embedded_default_has_the_originals_names() -> None:

@@ -17,13 +17,14 @@ import pytest
 
 from tests.support.waiting import until
 from vivavoce import generations, main
-from vivavoce.config import Config, ConfigError, ServerConfig, load
+from vivavoce.config import Config, ConfigError, ServerConfig, StoreConfig, load
 from vivavoce.core.context import too_long
 from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
 from vivavoce.defaults import VOICES, thinking_at
 from vivavoce.engines.child import EngineMissing
 from vivavoce.store import sweeping
+from vivavoce.store.database import StoreInUse
 from vivavoce.testing import scripted
 
 SCRIPTED = """
@@ -187,6 +188,16 @@ async def test_an_engine_must_be_able_to_do_what_a_model_wants(configured: Any) 
 async def test_without_keys_no_other_machine_is_let_in(host: str) -> None:
     with pytest.raises(ConfigError, match="keys first"):
         await main.serve(Config(server=ServerConfig(host=host)), lambda *_: None)
+
+
+async def test_a_second_server_has_a_data_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
+    second = Config(store=StoreConfig(folder=str(tmp_path / "second")))
+    async with main.store(Config()):
+        with pytest.raises(StoreInUse, match="a second one needs its own"):
+            await main.store(Config()).__aenter__()
+        async with main.store(second):
+            assert {path.name for path in tmp_path.iterdir()} == {"data", "second"}
 
 
 async def test_a_taken_port_is_said_before_anything_is_loaded() -> None:

@@ -60,6 +60,8 @@ class StoreConfig(Struct, forbid_unknown_fields=True):
     """`[store]`."""
 
     url: Literal["sqlite"] = "sqlite"
+    folder: str = ""
+    """Where all of it is kept; unset: see `data_folder`. A folder serves one server at a time."""
     replies_hours: Annotated[float, Meta(ge=0)] = 24
     """How long an answer is given again to its `Idempotency-Key`; 0: the header is not looked at."""
     replies_mb: Annotated[float, Meta(gt=0)] = 1024
@@ -210,8 +212,12 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
 
 
-def data_folder() -> Path:
-    """Where what outlives a request is kept: `$VIVAVOCE_HOME/data`, else `vivavoce` in the user's data folder."""
+def data_folder(store: StoreConfig) -> Path:
+    """Where what outlives a request is kept: where `[store] folder` says, else `$VIVAVOCE_HOME/data`, else `vivavoce`
+    in the user's data folder.
+    """
+    if store.folder:
+        return Path(store.folder).expanduser()
     if os.environ.get("VIVAVOCE_HOME"):
         return Path(os.environ["VIVAVOCE_HOME"]) / "data"
     base = os.environ.get("XDG_DATA_HOME")

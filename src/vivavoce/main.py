@@ -50,13 +50,14 @@ async def serve(
 async def store(config: Config) -> AsyncGenerator[Store, None]:
     """What outlives requests, and is swept now and then."""
     async with AsyncExitStack() as stack:
-        database = await Database.open(data_folder())
+        folder = data_folder(config.store)
+        database = await Database.open(folder)
         stack.push_async_callback(database.close)
-        answers = Answers(database, data_folder() / "answers")
+        answers = Answers(database, folder / "answers")
         completions = Completions(database, days=config.store.completions_days, most=config.store.completions)
         replies = Replies(
             database,
-            data_folder() / "replies",
+            folder / "replies",
             lifetime_s=config.store.replies_hours * 3600,
             room=int(config.store.replies_mb * 1024 * 1024),
         )

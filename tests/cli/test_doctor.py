@@ -152,9 +152,9 @@ def test_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a").write_bytes(bytes(1_500_000))
-    assert health.data() == ("ok", "data", f"{tmp_path}/data (1.5 MB)")
+    assert health.data(Config()) == ("ok", "data", f"{tmp_path}/data (1.5 MB)")
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "data" / "a"))
-    assert health.data().mark == "no"
+    assert health.data(Config()).mark == "no"
 
 
 def test_a_port_that_may_not_be_used() -> None:

@@ -210,7 +210,7 @@ async def test_a_full_disk_is_the_callers_error(answers: Answers, database: Data
 
 
 async def test_a_second_opening_is_refused(database: Database, tmp_path: Path) -> None:
-    with pytest.raises(StoreInUse, match="VIVAVOCE_HOME"):
+    with pytest.raises(StoreInUse, match=r"\[store\] folder"):
         await Database.open(tmp_path)
     program = (
         "import asyncio, sys, pathlib; from vivavoce.store.database import Database, StoreInUse\n"

@@ -63,7 +63,7 @@ def _lines(think: str | None, path: ConfigOption, look: list[int] | None) -> Ite
     yield health.weights(config)
     yield Line("ok", "config", str(found or "none: the embedded default"))
     yield from _engines(config)
-    yield health.data()
+    yield health.data(config)
     ports = look or list(looking.USUAL)
     servers = asyncio.run(looking.look([*ports, *([config.server.port] if config.server.port else [])]))
     yield health.port(config, ours=any(each.ours and each.port == config.server.port for each in servers))

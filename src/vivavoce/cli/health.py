@@ -73,9 +73,9 @@ def needs_weights(config: Config) -> bool:
     return any(config.engines[name].options.get("model") == path for name in thinkers)
 
 
-def data() -> Line:
+def data(config: Config) -> Line:
     """The data folder: where, how large, and whether it can be written."""
-    folder = configuration.data_folder()
+    folder = configuration.data_folder(config.store)
     there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return Line("no", "data", f"{folder} cannot be written")

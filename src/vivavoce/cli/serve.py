@@ -10,7 +10,7 @@ import typer
 
 from vivavoce import config as configuration
 from vivavoce.cli.common import ConfigOption, ThinkOption, fail, plain_errors, settle
-from vivavoce.config import Config
+from vivavoce.config import Config, StoreConfig
 
 if TYPE_CHECKING:
     from vivavoce.main import Running
@@ -47,7 +47,7 @@ def serve(
 
 def _mention() -> str:
     """At the first start of the embedded default, where somebody reads it and could follow it: what is better."""
-    if configuration.data_folder().exists() or not sys.stdout.isatty() or not _has_network():
+    if configuration.data_folder(StoreConfig()).exists() or not sys.stdout.isatty() or not _has_network():
         return ""
     return "A far better ear, brain and voice for this machine: vivavoce pull natural"
 

@@ -51,7 +51,7 @@ class Database:
             os.close(lock)
             raise StoreInUse(
                 f"another vivavoce server uses the data folder {folder}; a second one needs its own: "
-                "VIVAVOCE_HOME=some/other/folder vivavoce serve --port 8001"
+                "set [store] folder and [server] port in its configuration"
             ) from None
         logging.getLogger("aiosqlite").setLevel(logging.INFO)  # its debug lines hold every value that is written
         engine = create_async_engine(f"sqlite+aiosqlite:///{folder / 'vivavoce.db'}", hide_parameters=True)
