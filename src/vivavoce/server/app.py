@@ -16,6 +16,7 @@ from vivavoce.server.arriving import Arriving
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
+from vivavoce.server.playground import FOLDER, Playground, wants_page
 from vivavoce.server.service import Service
 from vivavoce.server.speech import Speech
 from vivavoce.server.stored import StoredCompletions
@@ -31,13 +32,16 @@ from vivavoce.wire.routes import JSON, OPERATIONS, PREFIXES
 class Pages:
     """The small answers: what this is, how it is, which models there are."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, playground: Playground) -> None:
         self._service = service
+        self._playground = playground
         ways = Ways(locked=bool(service.access.keys), repeats=service.replies is not None, aiml=service.aiml)
         self._description = openapi.document(vivavoce.__version__, ways)
 
-    async def root(self, _request: Request) -> Response:
-        """Say what this is."""
+    async def root(self, request: Request) -> Response:
+        """Say what this is: at `/` to browsers with the playground."""
+        if request.url.path == "/" and wants_page(request):
+            return self._playground.page(request)
         about = About(
             name="vivavoce",
             version=vivavoce.__version__,
@@ -46,7 +50,7 @@ class Pages:
             models="/v1/models",
             openapi="/v1/openapi.json",
         )
-        return Response(msgspec.json.encode(about), media_type=JSON)
+        return Response(msgspec.json.encode(about), 200, {"vary": "Accept"}, JSON)
 
     async def description(self, _request: Request) -> Response:
         """Say what is taken and given."""
@@ -87,7 +91,8 @@ class Pages:
 
 def create_app(service: Service) -> ASGIApp:
     """The whole application. Every path is there with and without `/v1`."""
-    pages, choices, stored = Pages(service), Choices(service), StoredCompletions(service)
+    playground = Playground()
+    pages, choices, stored = Pages(service, playground), Choices(service), StoredCompletions(service)
     answers: dict[str, Any] = {
         "about": pages.root,
         "getOpenAPI": pages.description,
@@ -113,7 +118,7 @@ def create_app(service: Service) -> ASGIApp:
         for operation in OPERATIONS
         for prefix in PREFIXES
     ]
-    routes.append(Route("/v1", pages.root))
+    routes += [Route("/v1", pages.root), Route(f"{FOLDER}{{name}}", playground.file)]
     # Not `Starlette`, whose own error page would come before ours.
     app: ASGIApp = Router(routes, redirect_slashes=False)
     if service.replies is not None:

@@ -25,6 +25,7 @@ from vivavoce.core.errors import (
 from vivavoce.server.aiml import call_of
 from vivavoce.server.caller import key_of, project_of
 from vivavoce.server.connection import ClientGone, send_in_time
+from vivavoce.server.playground import FOLDER
 from vivavoce.server.service import Access
 from vivavoce.wire import errors
 from vivavoce.wire.errors import Call
@@ -94,7 +95,7 @@ class Edge:
             if (host[0] if host[-1].isdigit() else ":".join(host)) not in LOCAL_NAMES:
                 raise Forbidden("This server answers to localhost only.", code="host_not_allowed")
             self._check_body_kind(scope, headers)
-        if self._access.keys and scope["path"] not in OPEN:
+        if self._access.keys and scope["path"] not in OPEN and not scope["path"].startswith(FOLDER):
             self._check_key(key_of(scope))
         scope["project"] = project_of(scope, self._access)
 

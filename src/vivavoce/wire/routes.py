@@ -24,6 +24,7 @@ PREFIXES = ("/v1", "")
 JSON = "application/json"
 FORM = "multipart/form-data"
 PLAIN = "text/plain"
+HTML = "text/html"
 EVENTS = "text/event-stream"
 
 Kinds: TypeAlias = tuple[type[Any], ...]
@@ -63,7 +64,9 @@ class Operation:
 
 
 OPERATIONS = (
-    Operation("about", "GET", "/", "Say what this is.", {JSON: (About,)}, open=True),
+    Operation(
+        "about", "GET", "/", "Say what this is; browsers get the playground.", {JSON: (About,), HTML: (str,)}, open=True
+    ),
     Operation("getOpenAPI", "GET", "/openapi.json", "This description.", {JSON: (dict,)}, open=True),
     Operation("isLive", "GET", "/health/live", "Whether the server answers.", {JSON: (Health,)}, open=True),
     Operation(

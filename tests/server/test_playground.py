@@ -1,0 +1,101 @@
+"""The playground is given to browsers, and to nobody who asks for JSON."""
+
+from importlib import resources
+
+import httpx2
+import pytest
+
+from tests.support.serving import Serving
+from vivavoce.server.service import Access
+
+CHROME = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+FILES = {
+    "playground.js": "text/javascript; charset=utf-8",
+    "playground.css": "text/css; charset=utf-8",
+    "recorder.js": "text/javascript; charset=utf-8",
+}
+FOLDER = resources.files("vivavoce.playground")
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [CHROME, "text/html", "text/*", "text/html;q=0.9, */*;q=0.1", "TEXT/HTML", "text/html, application/json;q=0"],
+)
+async def test_who_would_rather_have_a_page_gets_it(serving: Serving, accept: str) -> None:
+    served = await serving()
+    answer = await served.http.get("/", headers={"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.content == FOLDER.joinpath("index.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["", "*/*", "application/json", "application/json, text/html", "text/html;q=0", "text/html;q=x", "text/plain"],
+)
+async def test_everybody_else_gets_what_this_is(serving: Serving, accept: str) -> None:
+    served = await serving()
+    answer = await served.http.get("/", headers={"accept": accept})
+    assert answer.json()["name"] == "vivavoce"
+    assert answer.headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/"])
+async def test_under_v1_there_is_json_alone(serving: Serving, path: str) -> None:
+    served = await serving()
+    answer = await served.http.get(path, headers={"accept": CHROME})
+    assert answer.json()["name"] == "vivavoce"
+
+
+@pytest.mark.parametrize("keys", [(), ("secret",)])
+async def test_its_files_are_there_for_everybody_and_may_do_little(serving: Serving, keys: tuple[str, ...]) -> None:
+    served = await serving(access=Access(keys))
+    for path, kind in {
+        "/": "text/html; charset=utf-8",
+        **{f"/playground/{name}": FILES[name] for name in FILES},
+    }.items():
+        answer = await served.http.get(path, headers={"accept": CHROME})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+        assert answer.headers["content-security-policy"] == (
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src 'self' blob:; "
+            "img-src 'self' data:; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["vary"] == "Accept"
+
+
+async def test_what_a_browser_has_it_need_not_fetch_again(serving: Serving) -> None:
+    served = await serving()
+    async with httpx2.AsyncClient(base_url=served.url, trust_env=False) as http:
+        for path in ("/", "/playground/playground.js"):
+            first = await http.get(path, headers={"accept": CHROME})
+            tag = first.headers["etag"]
+            for known in (tag, f'"other", W/{tag}'):
+                again = await http.get(path, headers={"accept": CHROME, "if-none-match": known})
+                assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+            changed = await http.get(path, headers={"accept": CHROME, "if-none-match": '"other"'})
+            assert (changed.status_code, changed.content) == (200, first.content)
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "nothing.js", "index.htm", "%2e%2e%2fserver%2fapp.py"])
+async def test_nothing_else_is_there(serving: Serving, name: str) -> None:
+    served = await serving()
+    answer = await served.http.get(f"/playground/{name}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
+
+
+async def test_it_is_small_enough_to_be_read_in_one_sitting() -> None:
+    files = [FOLDER.joinpath(name).read_text() for name in ("index.html", *FILES)]
+    assert sum(text.count("\n") for text in files) <= 1400
+    assert sum(len(text.encode()) for text in files) <= 60 * 1024
+    assert max(len(line) for text in files for line in text.splitlines()) <= 600
+    assert {file.name for file in FOLDER.iterdir() if file.is_file()} == {"__init__.py", "index.html", *FILES}
+
+
+async def test_it_asks_nobody_else_for_anything() -> None:
+    for name in ("index.html", *FILES):
+        text = FOLDER.joinpath(name).read_text()
+        assert "innerHTML" not in text
+        assert "eval(" not in text
+        outside = [word for word in text.replace('"', " ").replace("'", " ").split() if word.startswith(("http", "//"))]
+        assert [word for word in outside if "//" in word and "www.w3.org" not in word and word != "//"] == []
