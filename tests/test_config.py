@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vivavoce import config as module
-from vivavoce.config import Config, ConfigError, ModelConfig, StoreConfig, find, load
+from vivavoce.config import Config, ConfigError, ModelConfig, PriceConfig, StoreConfig, find, load
 from vivavoce.defaults import CHAT_NAMES, DEFAULT_MODEL, embedded, snapshot, thinking_at
 
 WHOLE = """\
@@ -31,6 +31,7 @@ aliases = ["mine"]
 voices = { anna = "alloy" }
 language = "de"
 on_overflow = "trim"
+price = { text_in = 0.15, audio_out = 20 }
 """
 
 
@@ -78,6 +79,7 @@ def test_a_whole_file_is_read() -> None:
     assert (model.hear, model.think, model.speak) == ("ear", "brain", {"default": "voice", "de": "voice"})
     assert (model.aliases, model.voices, model.language) == (["mine"], {"anna": "alloy"}, "de")
     assert (model.on_overflow, ModelConfig().on_overflow) == ("trim", "refuse")
+    assert (model.price, ModelConfig().price) == (PriceConfig(text_in=0.15, audio_out=20), None)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,8 @@ def test_a_whole_file_is_read() -> None:
         ("workers = 2", "first_s = 0", "my.toml:10: engines.brain.first_s: expected `float` > 0"),
         ('keys = ["$MY_KEY"]', 'keys = ["$NOT_SET"]', "my.toml:4: $NOT_SET is not set in the environment"),
         ('keys = ["$MY_KEY"]', 'keys = [""]', "my.toml:4: [server] keys: a key is empty"),
+        ("audio_out = 20", "audio_out = -1", "my.toml:23: models.my.model.price.audio_out: expected `float` >= 0"),
+        ("audio_out = 20", "sound = 1", "my.toml:23: unknown key 'sound' in [models.my.model.price]"),
         ('"trim"', '"drop"', "my.toml:22: models.my.model.on_overflow: invalid enum value 'drop'"),
     ],
 )  # fmt: skip
@@ -137,7 +141,7 @@ def test_everything_wrong_is_told_at_once() -> None:
         "my.toml:10: engines.brain.workers: expected `int` >= 1",
         "my.toml:11: $NOT_SET is not set in the environment",
         "my.toml:21: models.my.model.language: expected `str`, got `int`",
-        "my.toml:23: unknown key 'sever'; did you mean 'server'?",
+        "my.toml:24: unknown key 'sever'; did you mean 'server'?",
     )
     names = WHOLE.replace('hear = "ear"', 'hear = "eer"').replace('["mine"]', '["my.model"]')
     assert [problem.split(": ")[0] for problem in told(names)] == ["my.toml:16", "my.toml:19"]

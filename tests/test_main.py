@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,16 @@ import pytest
 
 from tests.support.waiting import until
 from vivavoce import generations, main
-from vivavoce.config import Config, ConfigError, ServerConfig, StoreConfig, load
+from vivavoce.assembly import Engine
+from vivavoce.config import Config, ConfigError, EngineConfig, ServerConfig, StoreConfig, load
 from vivavoce.core.context import too_long
+from vivavoce.core.engines import Card
 from vivavoce.core.errors import BadRequest, EngineFailed
+from vivavoce.core.models import Price
 from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
 from vivavoce.defaults import VOICES, thinking_at
 from vivavoce.engines.child import EngineMissing
+from vivavoce.starting import Running, better
 from vivavoce.store import sweeping
 from vivavoce.store.database import StoreInUse
 from vivavoce.testing import scripted
@@ -38,6 +44,16 @@ speak = "one"
 aliases = ["mine"]
 voices = { anna = "echo" }
 """
+
+
+@dataclass
+class Cards:
+    """An engine that does nothing but say what would be better."""
+
+    note: str
+
+    def card(self) -> Card:
+        return Card("it", (), note=self.note)
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +109,34 @@ async def test_a_file_of_scripted_engines_makes_a_model_that_answers_aloud(confi
         (pid,) = running.media.pool.pids
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_model_has_the_price_of_its_name_unless_the_file_sets_one(configured: Any) -> None:
+    async with main.start(configured()) as running:
+        models = running.models
+        assert models["gpt-4o-mini-audio-preview"].price == Price(*map(Decimal, ("0.15", "0.6", "10", "20")))
+        assert models["mine"].price is None
+    async with main.start(configured(f"{SCRIPTED}price = {{ text_in = 0.1, audio_out = 1e-7 }}")) as running:
+        price = Price(Decimal("0.1"), Decimal(0), Decimal(0), Decimal("0.0000001"))
+        assert [running.models[name].price for name in ("gpt-4o-mini-audio-preview", "mine")] == [price, price]
+
+
+def test_what_would_make_it_better_is_said_of_the_engines_it_comes_with_alone() -> None:
+    def said(**plays: str) -> str | None:
+        engines = {
+            role: Engine(role, use, Cards(note="" if use == "openai" else "old"), None, frozenset({role}))
+            for role, use in plays.items()
+        }
+        options = {role: {"model": plays[role]} if plays[role].endswith(".gguf") else {} for role in plays}
+        config = Config(engines={role: EngineConfig(use, options=options[role]) for role, use in plays.items()})
+        nothing: Any = None
+        return better(config, Running(engines, {}, nothing, nothing))
+
+    embedded = "a far better ear, brain and voice for this machine: vivavoce pull natural"
+    assert said(hear="pocketsphinx", think="llama", speak="espeak") == embedded
+    assert said(hear="pocketsphinx", think="mine.gguf", speak="espeak") == embedded.replace(", brain", "")
+    assert said(hear="openai", think="openai", speak="flite") == embedded.replace("ear, brain and ", "")
+    assert said(hear="openai", think="mine.gguf", speak="openai") is None
 
 
 async def test_a_voice_of_ones_own_name_is_the_engines(configured: Any, spoken: list[tuple[str, str]]) -> None:

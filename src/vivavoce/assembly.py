@@ -3,21 +3,22 @@
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
-from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig
+from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig, PriceConfig
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Card, Hearing, Synthesizer, Utterance
 from vivavoce.core.errors import BadRequest, PublicError
 from vivavoce.core.listening import Piecewise
-from vivavoce.core.models import Model, ModelCard
+from vivavoce.core.models import Model, ModelCard, Price
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
 from vivavoce.core.turn import Message, Sampling, Speech, Stream, Text, Turn, TurnEvent
 from vivavoce.core.wrappers import Fallback, Timed
-from vivavoce.defaults import VOICES, snapshot
+from vivavoce.defaults import PRICES, VOICES, snapshot
 from vivavoce.engines import registry
 from vivavoce.engines.child import EngineMissing, Spec
 from vivavoce.engines.pool import Pool
@@ -119,8 +120,17 @@ def models(config: Config, engines: Mapping[str, Engine]) -> dict[str, Model]:
         ears = Piecewise(hear, _at_once(settings, engines)) if hear else None
         responder = _responder(settings, engines, hear, speak)
         for alias in (name, *settings.aliases):
-            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, ears, speak)
+            price = _price(settings.price or PRICES.get(alias))
+            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, ears, speak, price)
     return found
+
+
+def _price(written: PriceConfig | None) -> Price | None:
+    """A price as exactly as it was written."""
+    if written is None:
+        return None
+    each = (written.text_in, written.text_out, written.audio_in, written.audio_out)
+    return Price(*(Decimal(repr(dollars)) for dollars in each))
 
 
 def hearer(settings: ModelConfig, engines: Mapping[str, Engine]) -> Any:

@@ -86,6 +86,15 @@ class EngineConfig(Struct, forbid_unknown_fields=True):
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+class PriceConfig(Struct, forbid_unknown_fields=True):
+    """`[models."NAME"] price`: USD for a million tokens of each kind."""
+
+    text_in: Annotated[float, Meta(ge=0, le=1e6)] = 0
+    text_out: Annotated[float, Meta(ge=0, le=1e6)] = 0
+    audio_in: Annotated[float, Meta(ge=0, le=1e6)] = 0
+    audio_out: Annotated[float, Meta(ge=0, le=1e6)] = 0
+
+
 class ModelConfig(Struct, forbid_unknown_fields=True):
     """`[models."NAME"]`: engines by role."""
 
@@ -102,6 +111,8 @@ class ModelConfig(Struct, forbid_unknown_fields=True):
     """ISO-639-1; of text whose script does not tell."""
     on_overflow: Literal["refuse", "trim"] = "refuse"
     """What becomes of a conversation that is longer than the context."""
+    price: PriceConfig | None = None
+    """Unset: the original's, of the names it is known for."""
 
     def engines(self, role: Role) -> list[str]:
         """The engines that play a role, in the order in which they are tried; of every language where it speaks."""

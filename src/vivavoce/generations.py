@@ -24,7 +24,7 @@ from vivavoce.server.app import create_app
 from vivavoce.server.service import Access, Service
 from vivavoce.server.switch import Switch
 from vivavoce.shelf import Shelf
-from vivavoce.starting import Engines, Running, about, start
+from vivavoce.starting import Engines, Running, about, better, start
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.replies import Replies
@@ -137,6 +137,7 @@ class Generations:
             aiml=config.server.aiml,
             replies=self._store.replies,
             about=about(running),
+            better=better(config, running),
         )
 
 

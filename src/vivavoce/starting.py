@@ -9,7 +9,8 @@ import msgspec
 
 from vivavoce import assembly, checking
 from vivavoce.assembly import Engine
-from vivavoce.config import Config, refuse
+from vivavoce.catalogue import embedded
+from vivavoce.config import Config, Role, refuse
 from vivavoce.core.models import Model
 from vivavoce.core.tasks import together
 from vivavoce.engines.child import EngineMissing, Spec
@@ -20,6 +21,7 @@ from vivavoce.shelf import Shelf
 
 MEDIA = Spec("media", "vivavoce.audio.media:Media")
 Engines: TypeAlias = Shelf[Engine]
+PARTS: dict[Role, str] = {"hear": "ear", "think": "brain", "speak": "voice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +113,18 @@ async def _end(engine: Engine) -> None:
 def about(running: Running) -> str:
     """Which engines there are, in one line."""
     return ", ".join(f"{name}: {engine.card.name or engine.use}" for name, engine in running.engines.items())
+
+
+def better(config: Config, running: Running) -> str | None:
+    """What would make it better, in one line; None where the engines it comes with play no part."""
+    brain = str(embedded.path())
+    poor = [
+        engine
+        for name, engine in running.engines.items()
+        if engine.card.note and config.engines[name].options.get("model", brain) == brain  # another GGUF was chosen
+    ]
+    parts = [part for role, part in PARTS.items() if any(role in engine.plays for engine in poor)]
+    if not parts:
+        return None
+    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return f"a far better {listed} for this machine: vivavoce pull natural"

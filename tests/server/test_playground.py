@@ -1,11 +1,14 @@
 """The playground is given to browsers, and to nobody who asks for JSON."""
 
+from dataclasses import replace
+from decimal import Decimal
 from importlib import resources
 
 import httpx2
 import pytest
 
-from tests.support.serving import Serving
+from tests.support.serving import MODEL, Serving, model
+from vivavoce.core.models import Price
 from vivavoce.server.service import Access
 
 CHROME = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -37,6 +40,16 @@ async def test_everybody_else_gets_what_this_is(serving: Serving, accept: str) -
     answer = await served.http.get("/", headers={"accept": accept})
     assert answer.json()["name"] == "vivavoce"
     assert answer.headers["vary"] == "Accept"
+
+
+async def test_what_this_is_has_what_the_page_shows(serving: Serving) -> None:
+    priced = replace(model(), price=Price(*map(Decimal, ("0.15", "0.60", "10.0", "0.0000001"))))
+    served = await serving(models={MODEL: priced, "mine": model()}, about="ear: scripted", better="a far better ear")
+    about = (await served.http.get("/")).json()
+    assert (about["engines"], about["better"]) == ("ear: scripted", "a far better ear")
+    assert about["prices"] == {
+        MODEL: {"text_in": "0.15", "text_out": "0.6", "audio_in": "10", "audio_out": "0.0000001"}
+    }
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/"])

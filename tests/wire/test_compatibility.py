@@ -17,7 +17,7 @@ from vivavoce.wire.listing import CompletionsQuery, Page
 from vivavoce.wire.models import ModelList
 from vivavoce.wire.pages import SpeechModels, VoiceList
 from vivavoce.wire.request import ChatRequest
-from vivavoce.wire.speech import SpeechDelta, SpeechDone, SpeechRequest
+from vivavoce.wire.speech import AnswerQuery, SpeechDelta, SpeechDone, SpeechRequest
 from vivavoce.wire.stored import Deleted, StoredCompletion, Update
 from vivavoce.wire.stored_messages import StoredMessage
 from vivavoce.wire.transcript import LongAnswer, ShortAnswer, TextDelta, TextDone
@@ -33,6 +33,7 @@ SECTIONS: dict[str, list[type[Struct]]] = {
     "Stored completions: the answers": [Page, StoredCompletion, StoredMessage, Deleted],
     "Speech: the request": [SpeechRequest],
     "Speech: the events": [SpeechDelta, SpeechDone],
+    "Spoken answers: the request": [AnswerQuery],
     "Transcriptions and translations: the request": [FormUpload, JsonUpload],
     "Transcriptions and translations: the answer": [ShortAnswer, LongAnswer],
     "Transcriptions: the events": [TextDelta, TextDone],

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivavoce.core.errors import BadRequest
-from vivavoce.wire.listing import CompletionsQuery, Query, cut, page, query
+from vivavoce.wire.listing import CompletionsQuery, Query, cut, page
+from vivavoce.wire.queries import query
 
 LETTERS = [(letter, json.dumps({"id": letter}).encode()) for letter in "abcde"]
 

@@ -64,3 +64,9 @@ def test_strict_refuses_what_the_older_models_do_not_take(more: dict[str, str]) 
 
 def test_a_voice_may_be_named_by_its_id() -> None:
     assert speech.decode(json.dumps(GOOD | {"voice": {"id": "echo"}}).encode()).voice_name == "echo"
+
+
+def test_a_spoken_answer_that_is_not_there_is_named_but_not_at_any_length() -> None:
+    error = speech.no_answer("x" * 999)
+    assert (error.status, error.param, error.code) == (404, "audio_id", "audio_not_found")
+    assert error.message == f"Assistant audio {'x' * 64} not found."

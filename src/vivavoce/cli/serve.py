@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vivavoce.main import Running
 
 
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where this machine finds what listens there
+
+
 def serve(
     config: ConfigOption = None,
     think: ThinkOption = None,
@@ -69,6 +72,7 @@ def _announce(config: Config, port: int, running: "Running", better: str) -> Non
     host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
     keys = "keys from the configuration" if config.server.keys else "any key, from this machine only"
     typer.echo(f"Viva Voce listens on http://{host}:{port} ({keys}).")
+    typer.echo(f"To talk to it, open http://{EVERYWHERE.get(host, host)}:{port} in a browser.")
     typer.echo(f"Behind it: {main.about(running)}.")
     for engine in running.engines.values():
         if engine.card.note:

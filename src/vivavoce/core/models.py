@@ -1,6 +1,7 @@
 """A model as the server offers it: a name, who answers for it, and what it can do."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from vivavoce.core.engines import Responder, Speaker, Transcriber
 
@@ -22,6 +23,16 @@ class ModelCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens of each kind cost, in USD."""
+
+    text_in: Decimal
+    text_out: Decimal
+    audio_in: Decimal
+    audio_out: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One name clients may put in `model`."""
 
@@ -37,3 +48,5 @@ class Model:
     """What hears for it alone, outside a turn; None: it cannot be asked to transcribe."""
     speaker: Speaker | None = None
     """What speaks for it alone, outside a turn; None: it cannot be asked to read aloud."""
+    price: Price | None = None
+    """None: it costs nothing, or nobody knows what."""

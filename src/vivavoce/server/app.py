@@ -19,13 +19,14 @@ from vivavoce.server.idempotency import Idempotent
 from vivavoce.server.playground import FOLDER, Playground, wants_page
 from vivavoce.server.service import Service
 from vivavoce.server.speech import Speech
+from vivavoce.server.spoken import SpokenAnswers
 from vivavoce.server.stored import StoredCompletions
 from vivavoce.server.transcriptions import Transcriptions
 from vivavoce.server.voices import Choices
 from vivavoce.wire import models as wire
 from vivavoce.wire import openapi
 from vivavoce.wire.openapi import Ways
-from vivavoce.wire.pages import About, Health
+from vivavoce.wire.pages import About, Health, prices
 from vivavoce.wire.routes import JSON, OPERATIONS, PREFIXES
 
 
@@ -47,8 +48,10 @@ class Pages:
             version=vivavoce.__version__,
             what="the audio chat API of gpt-4o-mini-audio-preview, on this machine",
             engines=self._service.about,
+            better=self._service.better,
             models="/v1/models",
             openapi="/v1/openapi.json",
+            prices={name: prices(model.price) for name, model in self._service.models.items() if model.price},
         )
         return Response(msgspec.json.encode(about), 200, {"vary": "Accept"}, JSON)
 
@@ -108,6 +111,7 @@ def create_app(service: Service) -> ASGIApp:
         "deleteChatCompletion": stored.delete,
         "getChatCompletionMessages": stored.messages,
         "createSpeech": Speech(service),
+        "getSpokenAnswer": SpokenAnswers(service),
         "createTranscription": Transcriptions(service),
         "createTranslation": Transcriptions(service, translate=True),
         "listVoices": choices.voices,

@@ -49,6 +49,8 @@ class Service:
     """How long a client may be silent in the middle of its request."""
     about: str = ""
     """One line on which engines are behind it."""
+    better: str | None = None
+    """One line on what would make it better."""
 
     def model(self, name: str) -> Model:
         """The model clients call `name`.

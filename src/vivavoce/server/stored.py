@@ -13,6 +13,7 @@ from vivavoce.server.service import Service
 from vivavoce.store.completions import KeptCompletion, NoSuchPlace, Wanted
 from vivavoce.wire import listing, stored, stored_messages
 from vivavoce.wire.completion import Choice, Head
+from vivavoce.wire.queries import query
 from vivavoce.wire.request import ChatRequest
 from vivavoce.wire.stored_messages import Heard
 
@@ -54,7 +55,7 @@ class StoredCompletions:
 
     async def list(self, request: Request) -> Response:
         """Part of all completions, spoken ones without their sound."""
-        asked = listing.query(request.query_params.multi_items(), listing.CompletionsQuery)
+        asked = query(request.query_params.multi_items(), listing.CompletionsQuery)
         wanted = Wanted(asked.limit, asked.newest_first, asked.after, asked.model, asked.metadata)
         try:
             found, more = await self._completions.page(_project(request), wanted)
@@ -81,7 +82,7 @@ class StoredCompletions:
 
     async def messages(self, request: Request) -> Response:
         """Part of the messages that one completion answers."""
-        asked = listing.query(request.query_params.multi_items(), listing.Query)
+        asked = query(request.query_params.multi_items(), listing.Query)
         written = await self._completions.messages(_id(request), _project(request))
         if written is None:
             raise stored.not_found(_id(request))

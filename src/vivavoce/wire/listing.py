@@ -1,16 +1,14 @@
-"""Lists of what is kept, part by part: the query of a URL, and the answer. Source: OpenAI's schema."""
+"""Lists of what is kept, part by part: which part is asked for, and the answer. Source: OpenAI's schema."""
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 from vivavoce.core.errors import BadRequest
-from vivavoce.wire.invalid import explain
 from vivavoce.wire.request import Metadata
 
-SUPPORTED = {"order": "Supported values are: 'asc' and 'desc'."}
 SHOWN_CHARACTERS = 64
 
 
@@ -46,30 +44,6 @@ class Page(Struct):
     first_id: str
     last_id: str
     has_more: bool
-
-
-Q = TypeVar("Q", bound=Query)
-
-
-def query(pairs: Iterable[tuple[str, str]], kind: type[Q]) -> Q:
-    """Read the query of a URL; metadata come as `metadata[key]=value`, unknown and empty fields are passed over.
-
-    Raises:
-        BadRequest: a value is not one that its field takes.
-    """
-    found: dict[str, Any] = {}
-    metadata: dict[str, str] = {}
-    for name, value in pairs:
-        if name.startswith("metadata[") and name.endswith("]"):
-            metadata[name[len("metadata[") : -1]] = value
-        elif value:
-            found[name] = value
-    if metadata:
-        found["metadata"] = metadata
-    try:
-        return msgspec.convert(found, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise explain(error, msgspec.json.encode(found), SUPPORTED) from None
 
 
 def page(found: Sequence[tuple[str, bytes]], *, more: bool) -> bytes:

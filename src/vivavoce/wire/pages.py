@@ -4,6 +4,17 @@ from typing import Literal
 
 from msgspec import Struct
 
+from vivavoce.core.models import Price
+
+
+class Prices(Struct):
+    """What a million tokens of each kind cost: USD, as decimals."""
+
+    text_in: str
+    text_out: str
+    audio_in: str
+    audio_out: str
+
 
 class About(Struct):
     """What this is."""
@@ -13,10 +24,14 @@ class About(Struct):
     what: str
     engines: str
     """Which engines are behind it, in one line."""
+    better: str | None
+    """What would make it better, in one line."""
     models: str
     """Where the models are listed."""
     openapi: str
     """Where the API is described."""
+    prices: dict[str, Prices]
+    """By model; one that is not here costs nothing."""
 
 
 class Health(Struct):
@@ -42,3 +57,9 @@ class SpeechModels(Struct):
     """All models that read aloud."""
 
     models: list[Named]
+
+
+def prices(price: Price) -> Prices:
+    """A price, exactly."""
+    each = (price.text_in, price.text_out, price.audio_in, price.audio_out)
+    return Prices(*(format(dollars.normalize(), "f") for dollars in each))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from msgspec import Struct
+
 from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
 from vivavoce.wire.errors import Envelope
@@ -11,7 +13,7 @@ from vivavoce.wire.listing import CompletionsQuery, Query
 from vivavoce.wire.models import ModelBody, ModelList
 from vivavoce.wire.pages import About, Health, SpeechModels, VoiceList
 from vivavoce.wire.request import ChatRequest
-from vivavoce.wire.speech import CONTENT_TYPES, SpeechDelta, SpeechDone, SpeechRequest
+from vivavoce.wire.speech import CONTENT_TYPES, AnswerQuery, SpeechDelta, SpeechDone, SpeechRequest
 from vivavoce.wire.stored import CompletionPage, Deleted, StoredCompletion, Update
 from vivavoce.wire.stored_messages import MessagePage
 from vivavoce.wire.transcript import LongAnswer, ShortAnswer, TextDelta, TextDone
@@ -55,7 +57,7 @@ class Operation:
     what: str
     gives: Content
     """With status 200; empty where that never comes."""
-    query: type[Query] | None = None
+    query: type[Struct] | None = None
     takes: Content = field(default_factory=dict[str, Any])
     fails: Mapping[int, Kinds] = field(default_factory=lambda: PAGE)
     """By status. Who may come in is another matter: `openapi` knows what that fails with."""
@@ -155,6 +157,15 @@ OPERATIONS = (
         {**dict.fromkeys(CONTENT_TYPES.values(), (bytes,)), EVENTS: (SpeechDelta, SpeechDone, Envelope)},
         takes={JSON: (SpeechRequest,)},
         fails=POST,
+    ),
+    Operation(
+        "getSpokenAnswer",
+        "GET",
+        "/audio/answers/{audio_id}",
+        "The sound of a spoken answer, while its id lives.",
+        dict.fromkeys(CONTENT_TYPES.values(), (bytes,)),
+        query=AnswerQuery,
+        fails={**FOUND, **LISTED},
     ),
     Operation(
         "createTranscription",

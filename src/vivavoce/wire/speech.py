@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from vivavoce.core.errors import BadRequest
+from vivavoce.core.errors import BadRequest, NotFound
 from vivavoce.wire.bodies import read
 from vivavoce.wire.request import CustomVoice
 
@@ -25,6 +25,7 @@ SUPPORTED = {
     "stream_format": "Supported values are: 'audio' and 'sse'.",
 }
 MAX_CHARACTERS = 4096
+SHOWN_CHARACTERS = 64
 DELTA_BYTES = 4096
 """Of sound in one event, as the original cuts it. Each event is base64 by itself."""
 DONE = b"data: [DONE]\r\n\r\n"
@@ -55,6 +56,13 @@ class SpeechRequest(Struct):
     def voice_name(self) -> str:
         """The voice, however it was named."""
         return self.voice if isinstance(self.voice, str) else self.voice.id
+
+
+class AnswerQuery(Struct):
+    """The query of `GET /v1/audio/answers/{audio_id}`."""
+
+    format: SpeechFormat | None = None
+    """None: mp3."""
 
 
 class SpeechUsage(Struct):
@@ -116,3 +124,9 @@ def _refuse_newer(request: SpeechRequest) -> None:
                 param=param,
                 code="unsupported_parameter",
             )
+
+
+def no_answer(audio_id: str) -> NotFound:
+    """The error for a spoken answer that is not there any more, was never, or is another's."""
+    words = f"Assistant audio {audio_id[:SHOWN_CHARACTERS]} not found."
+    return NotFound(words, param="audio_id", code="audio_not_found")
