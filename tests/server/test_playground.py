@@ -100,7 +100,7 @@ async def test_nothing_else_is_there(serving: Serving, name: str) -> None:
 async def test_it_is_small_enough_to_be_read_in_one_sitting() -> None:
     files = [FOLDER.joinpath(name).read_text() for name in ("index.html", *FILES)]
     assert sum(text.count("\n") for text in files) <= 1400
-    assert sum(len(text.encode()) for text in files) <= 60 * 1024
+    assert sum(len(text.encode()) for text in files) <= 60_000
     assert max(len(line) for text in files for line in text.splitlines()) <= 600
     assert {file.name for file in FOLDER.iterdir() if file.is_file()} == {"__init__.py", "index.html", *FILES}
 

@@ -1,13 +1,10 @@
-// The playground: talks to this server by its public API alone, as any client could.
-//
-// From top to bottom: helpers, what is wrong, asking the server, settings, sound, turns, answering, talking, requests to
-// copy, reading aloud, writing down, the start. Whatever people or models say goes in as text, never as markup.
+// Talks to this server by its public API alone. Whatever people or models say goes in as text, never as markup.
 
-const RATE = 24000; // Hz: of spoken answers, and of the microphone where the browser lets us choose
+const RATE = 24000; // Hz: of spoken answers, and of the microphone where the browser lets us
 const HOLD_MS = 350; // a shorter press is a tap
-const LEAD_S = 0.08; // sound begins this much later than it could, so that what follows is there in time
-const SHORTEST_S = 0.2; // a shorter recording is a slip of the finger
-const PEAKS_S = 50; // peaks a second in a waveform
+const LEAD_S = 0.08; // sound that is late waits for more of it
+const SHORTEST_S = 0.2; // a shorter recording is a slip
+const PEAKS_S = 50; // in a waveform
 const TRIES = 3;
 
 const $ = (id) => document.getElementById(id);
@@ -23,6 +20,8 @@ function make(tag, fields = {}, ...children) {
   return made;
 }
 
+const wordOf = (text) => make("span", { className: "word" }, text);
+
 function save(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
@@ -32,12 +31,9 @@ function save(blob, name) {
 // What is wrong, in one plain sentence that says what to do.
 
 const SENTENCES = {
-  "no-secure-context":
-    "Browsers give the microphone to secure pages only: open this page as localhost on the machine that serves it, " +
-    "or put HTTPS in front of the server. Typing and files work here as well.",
-  "no-microphone": "There is no microphone to be had: plug one in and try again, or type, or drop a recording.",
-  "microphone-refused":
-    "This page may not use the microphone: allow it beside the address above and try again, or type.",
+  "no-secure-context": "The microphone needs HTTPS, or localhost: open this page there. Typing and files work here.",
+  "no-microphone": "There is no microphone: plug one in and try again, or type, or drop a recording.",
+  "microphone-refused": "This page may not use the microphone: allow it beside the address, and try again.",
   "server-gone": "The server does not answer: start it again with “vivavoce serve”. What was said is still here.",
   "key-wrong": "The server does not know this key: put the right one in under Settings.",
   "key-wanted": "The server wants a key: put one of its keys in under Settings.",
@@ -45,16 +41,11 @@ const SENTENCES = {
   refused: "The server refused this: ",
 };
 
-class Failure extends Error {
-  constructor(code, why = "", { status = 0, reason = "", retryS = 0 } = {}) {
-    super(why);
-    Object.assign(this, { code, status, reason, retryS });
-  }
-}
+const failure = (code, why = "", more = {}) => Object.assign(new Error(why), { code, ...more });
 
 function notify(code, why = "") {
   const sentence = SENTENCES[code] + why;
-  if (!$("notice").hidden && $("notice").textContent === sentence) return; // it is not read out again and again
+  if (!$("notice").hidden && $("notice").textContent === sentence) return; // not to be read out again
   $("notice").dataset.code = code;
   $("notice").textContent = sentence;
   $("notice").hidden = false;
@@ -66,11 +57,10 @@ function settle(...codes) {
 
 function report(error) {
   if (error.name === "AbortError") return;
-  if (!(error instanceof Failure)) console.error(error);
-  if (error.code in SENTENCES) notify(error.code, error.code === "refused" ? error.message : "");
-  else notify("refused", error.message);
+  if (!(error.code in SENTENCES)) console.error(error);
+  notify(error.code in SENTENCES ? error.code : "refused", error.message);
   if (error.code === "server-gone") watchServer();
-  if (error.code === "key-wrong" || error.code === "key-wanted") {
+  if (String(error.code).startsWith("key-")) {
     $("key-field").hidden = false;
     $("settings").open = true;
     $("key").focus();
@@ -81,7 +71,7 @@ function report(error) {
 
 async function ask(path, body, signal) {
   const key = $("key").value.trim();
-  if (/[^\x21-\x7e]/.test(key)) throw new Failure("key-wrong");
+  if (/[^\x21-\x7e]/.test(key)) throw failure("key-wrong");
   const headers = { accept: "application/json" };
   if (key) headers.authorization = `Bearer ${key}`;
   if (body && !(body instanceof FormData)) {
@@ -90,22 +80,20 @@ async function ask(path, body, signal) {
   }
   const answer = await arriving(fetch(path, { method: body ? "POST" : "GET", headers, body, signal }));
   if (answer.ok) {
-    settle("server-gone", "key-wrong", "key-wanted", "refused");
+    settle("server-gone", "key-wrong", "key-wanted");
     return answer;
   }
-  if (answer.status === 401) throw new Failure(key ? "key-wrong" : "key-wanted");
+  if (answer.status === 401) throw failure(key ? "key-wrong" : "key-wanted");
   const { error = {} } = await answer.json().catch(() => ({}));
-  const more = { status: answer.status, reason: error.code, retryS: Number(answer.headers.get("retry-after")) };
-  throw new Failure("refused", error.message ?? `it answered with status ${answer.status}.`, more);
+  const { status } = answer;
+  const more = { status, reason: error.code, retryS: Number(answer.headers.get("retry-after")) };
+  throw failure("refused", error.message ?? `it answered with status ${status}.`, more);
 }
 
-function arriving(promise) {
-  return promise.catch((error) => {
-    throw error.name === "AbortError" ? error : new Failure("server-gone");
-  });
-}
+const arriving = (promise) =>
+  promise.catch((error) => Promise.reject(error.name === "AbortError" ? error : failure("server-gone")));
 
-// What a busy server is asked again when it says so: a few times, and as long as there is reason to wait.
+// A busy server is asked again when it says: a few times, and as long as there is reason to.
 async function patiently(work, reason = () => false) {
   for (let tries = 0; ; tries++) {
     try {
@@ -145,6 +133,7 @@ async function watchServer() {
     const answer = await fetch("health/ready").catch(() => null);
     if (answer?.ok) break;
     notify(answer ? "not-ready" : "server-gone");
+    if (answer && !known.loaded) await load().catch(() => {});
     await sleep(1000);
   }
   watching = false;
@@ -161,7 +150,7 @@ let chosen = {};
 async function load() {
   const json = async (path) => (await ask(path)).json();
   const about = await json("./");
-  $("engines").textContent = [`Behind it: ${about.engines}`, about.better].filter(Boolean).join(" – ");
+  $("engines").textContent = [about.engines, about.better].filter(Boolean).join(" – ");
   const [models, speakers, voices] = await Promise.all(["v1/models", "v1/audio/models", "v1/audio/voices"].map(json));
   const names = models.data.map((model) => model.id);
   const hears = names.filter((name) => /whisper|transcribe/.test(name));
@@ -178,7 +167,7 @@ async function load() {
 }
 
 function fill(select, names, wanted) {
-  select.replaceChildren(...names.map((name) => make("option", { value: name, textContent: name })));
+  select.replaceChildren(...names.map((name) => new Option(name)));
   if (names.includes(wanted)) select.value = wanted;
 }
 
@@ -186,12 +175,10 @@ function showVoices(names) {
   const wanted = names.includes(chosen.voice) ? chosen.voice : names[0];
   const shown = names.map((name) => {
     const voice = copyOf("voice");
-    const radio = voice.querySelector("input");
-    Object.assign(radio, { value: name, checked: name === wanted });
-    radio.nextElementSibling.textContent = name;
-    const hear = voice.querySelector("button");
-    hear.ariaLabel = hear.title = `Hear ${name}`;
-    hear.onclick = () => sayName(name).catch(report);
+    Object.assign(voice.querySelector("input"), { value: name, checked: name === wanted });
+    voice.querySelector("label span").textContent = name;
+    const onclick = () => sayName(name).catch(report);
+    Object.assign(voice.querySelector("button"), { ariaLabel: `Hear ${name}`, onclick });
     return voice;
   });
   $("voices").replaceChildren($("voices").firstElementChild, ...shown);
@@ -203,11 +190,7 @@ async function sayName(voice) {
   const model = known.speaks.includes($("model").value) ? $("model").value : known.speaks[0];
   const answer = await ask("v1/audio/speech", { model, input: `${voice}.`, voice, response_format: "pcm" });
   const pcm = new Int16Array(await answer.arrayBuffer());
-  interrupt();
-  show("speaking");
-  player.begin(() => {}, interrupt);
-  player.push(pcm, RATE);
-  player.finish();
+  if (!talking.stop && !live) player.play([pcm], RATE);
 }
 
 const settings = () => ({
@@ -270,17 +253,15 @@ function checkTools() {
 // Copy a text, and say so on the button; where the browser does not let us, `instead`.
 async function copy(text, button, instead) {
   button.dataset.label ??= button.textContent;
-  button.textContent = await navigator.clipboard.writeText(text).then(() => "Copied").catch(instead);
+  const write = async () => navigator.clipboard.writeText(text);
+  button.textContent = await write().then(() => "Copied", instead);
   announce(button.textContent);
   setTimeout(() => (button.textContent = button.dataset.label), 1500);
 }
 
 function share() {
   const link = `${here}/#${new URLSearchParams(Object.entries(settings()).filter(([, value]) => value))}`;
-  copy(link, $("share"), () => {
-    history.replaceState(null, "", link);
-    return "It is in the address bar";
-  });
+  copy(link, $("share"), () => (history.replaceState(null, "", link), "It is in the address bar"));
 }
 
 // Sound: 16-bit samples to what is heard, seen and kept.
@@ -289,17 +270,24 @@ const player = {
   context: null,
   sources: new Set(),
 
-  // In a click or a key press: browsers let no page speak by itself.
+  // In a click or a key press: no page may speak by itself.
   open() {
     this.context ??= new AudioContext({ sampleRate: RATE });
     if (this.context.state === "suspended") this.context.resume();
     return this.context;
   },
 
-  // One sound at a time: `shown` is told the part of it that has been played, `over` when that is all.
-  begin(shown, over) {
+  // One sound at a time: `shown` is told what part of it has been played, 0 to 1.
+  begin(shown) {
     this.stop();
-    Object.assign(this, { shown, over, from: 0, received: 0, whole: false });
+    Object.assign(this, { shown, playing: true, from: 0, received: 0, whole: false });
+  },
+
+  play(pieces, rate, shown = () => {}) {
+    this.begin(shown);
+    for (const piece of pieces) this.push(piece, rate);
+    show("speaking");
+    this.finish();
   },
 
   push(pcm, rate) {
@@ -309,16 +297,13 @@ const player = {
     buffer.copyToChannel(Float32Array.from(pcm, (sample) => sample / 32768), 0);
     const source = new AudioBufferSourceNode(context, { buffer });
     source.connect(context.destination);
-    // A piece that comes too late begins after a gap, and all that follow are so much later.
+    // A piece that comes too late begins after a gap, and so do all that follow.
     if (this.from + this.received < context.currentTime) this.from = context.currentTime + LEAD_S - this.received;
     source.start(this.from + this.received);
     if (!this.received) this.draw();
     this.received += buffer.duration;
     this.sources.add(source);
-    source.onended = () => {
-      this.sources.delete(source);
-      this.check();
-    };
+    source.onended = () => this.sources.delete(source) && this.check();
   },
 
   finish() {
@@ -327,20 +312,20 @@ const player = {
   },
 
   check() {
-    if (!this.whole || this.sources.size || !this.over) return;
+    if (!this.whole || this.sources.size || !this.playing) return;
     this.shown(1);
-    this.over();
+    interrupt();
   },
 
   draw() {
-    if (!this.over) return;
+    if (!this.playing) return;
     const played = Math.max(this.context.currentTime - this.from, 0);
     if (this.received) this.shown(Math.min(played / this.received, 1));
     requestAnimationFrame(() => this.draw());
   },
 
   stop() {
-    this.over = null;
+    this.playing = false;
     for (const source of this.sources) {
       source.onended = null;
       source.stop();
@@ -350,15 +335,14 @@ const player = {
 };
 
 const toSamples = (base64) => new Int16Array(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer);
+const loudest = (samples) => samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
 const toPcm = (floats) => Int16Array.from(floats, (sample) => Math.max(-1, Math.min(1, sample)) * 32767);
 
-function toBase64(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result.split(",")[1]);
-    reader.onerror = () => reject(new Failure("refused", "the file cannot be read."));
-    reader.readAsDataURL(blob);
-  });
+async function toBase64(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  return btoa(text);
 }
 
 function toWav(pieces, rate) {
@@ -370,11 +354,11 @@ function toWav(pieces, rate) {
 
 // Records until what it gives is called; `level` is told how loud it is, 0 to 1.
 async function record(level) {
-  if (!isSecureContext || !navigator.mediaDevices) throw new Failure("no-secure-context");
+  if (!isSecureContext || !navigator.mediaDevices) throw failure("no-secure-context");
   let context = player.open();
   const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } }).catch((error) => {
     const refused = ["NotAllowedError", "SecurityError"].includes(error.name);
-    throw new Failure(refused ? "microphone-refused" : "no-microphone");
+    throw failure(refused ? "microphone-refused" : "no-microphone");
   });
   let source;
   try {
@@ -388,7 +372,7 @@ async function record(level) {
   const pieces = [];
   recorder.port.onmessage = ({ data }) => {
     pieces.push(toPcm(data));
-    level(data.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0));
+    level(loudest(data));
   };
   source.connect(recorder).connect(context.destination); // silent: but what leads nowhere is not run
   return () => {
@@ -403,8 +387,9 @@ async function record(level) {
 async function decode(file) {
   const sound = await player.open().decodeAudioData(await file.arrayBuffer());
   const channels = Array.from({ length: sound.numberOfChannels }, (_, i) => sound.getChannelData(i));
-  const mono = channels[0].map((_, i) => channels.reduce((sum, each) => sum + each[i], 0) / channels.length);
-  return { pieces: [toPcm(mono)], rate: sound.sampleRate };
+  const sum = (_, i) => channels.reduce((total, channel) => total + channel[i], 0) / channels.length;
+  const mono = channels.length > 1 ? channels[0].map(sum) : channels[0];
+  return { pcm: toPcm(mono), rate: sound.sampleRate };
 }
 
 // Turns, as they are shown.
@@ -415,14 +400,15 @@ const recordings = new Map(); // the base64 of each, and the file it is in where
 function addTurn(role, more = {}) {
   const article = copyOf("turn");
   const part = (name) => article.querySelector(`.${name}`);
-  const turn = { role, article, part, text: "", pieces: [], peaks: [], rate: RATE, figures: {}, calls: [], ...more };
+  const turn = { role, article, part, text: "", calls: [], figures: {}, pieces: [], peaks: [], samples: 0, rate: RATE };
+  Object.assign(turn, more);
   article.dataset.role = role;
   part("who").textContent = role === "user" ? "You" : "Answer";
   part("play").onclick = () => replay(turn);
   part("wav").onclick = () => (part("wav").href = URL.createObjectURL(toWav(turn.pieces, turn.rate)));
   part("wav").download = role === "user" ? "question.wav" : "answer.wav";
   part("mp3").onclick = (event) => saveMp3(event, turn).catch(report);
-  for (const kind of turn.part("kinds").children) kind.onclick = () => showCode(turn, kind);
+  for (const kind of part("kinds").children) kind.onclick = () => showCode(turn, kind);
   part("copy").onclick = () => copyCode(turn);
   part("request").ontoggle = () => showCode(turn, part("kinds").firstElementChild);
   $("welcome").hidden = true;
@@ -447,12 +433,12 @@ function say(turn, text) {
   const words = turn.text.match(/\S+\s*/g) ?? [];
   for (let i = Math.max(shown.length - 1, 0); i < words.length; i++) {
     if (shown[i]) shown[i].textContent = words[i];
-    else turn.part("words").append(make("span", { className: "word", textContent: words[i] }));
+    else turn.part("words").append(wordOf(words[i]));
   }
   scroll();
 }
 
-// Show that `played` of a turn has been heard, 0 to 1: words light up, and bars of its waveform.
+// Show what part of a turn has been heard, 0 to 1, by its words and its waveform.
 function light(turn, played) {
   const words = [...turn.part("words").children];
   words.forEach((word, i) => word.classList.toggle("said", i + 0.5 <= played * words.length));
@@ -473,27 +459,22 @@ function paint(turn, played = turn.played) {
   for (let i = 0; i * step < turn.peaks.length; i++) {
     const peak = Math.max(...turn.peaks.slice(Math.floor(i * step), Math.floor((i + 1) * step) + 1));
     const tall = Math.max(2 * scale, Math.sqrt(peak) * height);
-    brush.fillStyle = style.getPropertyValue(i * step < played * turn.peaks.length ? "--accent" : "--rest");
+    brush.fillStyle = i * step < played * turn.peaks.length ? style.color : style.caretColor;
     brush.fillRect(i * 5 * scale, (height - tall) / 2, 3 * scale, tall);
   }
 }
 
 function figure(turn, name, value, more = "") {
-  turn.figures[name] = make("div", { title: more }, make("dt", { textContent: name }), make("dd", { textContent: value }));
+  turn.figures[name] = make("div", { title: more }, make("dt", {}, name), make("dd", {}, value));
   turn.part("figures").replaceChildren(...Object.values(turn.figures));
 }
 
 // Take the next of a turn's samples.
 function hold(turn, pcm) {
   turn.pieces.push(pcm);
+  turn.samples += pcm.length;
   const step = Math.round(turn.rate / PEAKS_S);
-  for (const sample of pcm) {
-    turn.peak = Math.max(turn.peak ?? 0, Math.abs(sample) / 32768);
-    turn.samples = (turn.samples ?? 0) + 1;
-    if (turn.samples % step) continue;
-    turn.peaks.push(turn.peak);
-    turn.peak = 0;
-  }
+  for (let at = 0; at < pcm.length; at += step) turn.peaks.push(loudest(pcm.subarray(at, at + step)) / 32768);
   turn.part("wave").hidden = false;
 }
 
@@ -512,18 +493,14 @@ function replay(turn) {
   if (again) return;
   current = turn;
   turn.part("play").textContent = "Stop";
-  show("speaking");
-  player.begin((played) => (turn.role === "assistant" ? light(turn, played) : paint(turn, played)), interrupt);
-  for (const piece of turn.pieces) player.push(piece, turn.rate);
-  player.finish();
+  player.play(turn.pieces, turn.rate, (played) => (turn.role === "user" ? paint : light)(turn, played));
 }
 
 async function saveMp3(event, turn) {
   event.preventDefault();
   if (!turn.audioId) return save(turn.file, "question.mp3");
   const answer = await ask(`v1/audio/answers/${turn.audioId}?format=mp3`).catch((error) => {
-    if (error.reason !== "audio_not_found") throw error;
-    throw new Failure("refused", "a spoken answer is kept for an hour, and this one is older. Its wav is still here.");
+    throw error.status === 404 ? failure("refused", "it keeps answers for an hour. The wav is still here.") : error;
   });
   save(await answer.blob(), "answer.mp3");
 }
@@ -538,8 +515,8 @@ function show(state) {
   $("stop").disabled = state !== "thinking" && state !== "speaking";
   $("talk").setAttribute("aria-pressed", state === "listening");
   const send = talking.holding ? "Let go to send" : "Tap to send";
-  const hints = { listening: send, thinking: "Thinking…", speaking: "Hold to interrupt" };
-  $("talk-hint").textContent = hints[state] ?? "Hold to talk";
+  const hints = { idle: "Hold to talk", listening: send, thinking: "Thinking…", speaking: "Hold to interrupt" };
+  $("talk-hint").textContent = hints[state];
 }
 
 function interrupt() {
@@ -549,7 +526,6 @@ function interrupt() {
   if (current) {
     current.article.classList.remove("coming");
     current.part("play").textContent = "Play";
-    paint(current, 1);
   }
   live = current = null;
   show("idle");
@@ -557,8 +533,8 @@ function interrupt() {
 
 const answered = (turn) => turn.calls.every((call) => call.result !== undefined);
 
-// The conversation as the API takes it. Of earlier recordings the words are sent, where they are known, and of earlier
-// answers the id, while it lives; calls that were never answered are left out.
+// The conversation as the API takes it: of earlier recordings the words, where they are known, of earlier answers the
+// id, while it lives. Calls that nobody answered are left out.
 function messages() {
   const instructions = $("instructions").value.trim();
   const sent = instructions ? [{ role: "system", content: instructions }] : [];
@@ -567,10 +543,12 @@ function messages() {
     const calls = answered(turn) ? turn.calls : [];
     if (turn.role === "user") {
       const recording = { type: "input_audio", input_audio: { data: turn.data, format: turn.format } };
-      sent.push({ role: "user", content: turn.data && (turn === last || !turn.text) ? [recording] : turn.text });
+      const content = turn.data && (turn === last || !turn.text) ? [recording] : turn.text;
+      if (content) sent.push({ role: "user", content });
     } else if (turn.text || calls.length) {
       const lives = turn.audioId && turn.expiresAt > Date.now() / 1000 + 5;
-      const message = { role: "assistant", ...(lives ? { audio: { id: turn.audioId } } : { content: turn.text || null }) };
+      const said = lives ? { audio: { id: turn.audioId } } : { content: turn.text || null };
+      const message = { role: "assistant", ...said };
       if (calls.length) message.tool_calls = calls.map(({ result, ...call }) => call);
       sent.push(message, ...calls.map(({ id, result }) => ({ role: "tool", tool_call_id: id, content: result })));
     }
@@ -594,18 +572,15 @@ function request() {
 
 async function answer(again = true) {
   interrupt();
-  if (!checkTools()) {
-    $("settings").open = $("tools-field").open = true;
-    return $("tools").focus();
-  }
-  const body = request();
-  const turn = (current = addTurn("assistant", { request: body }));
+  settle("refused");
+  const turn = (current = addTurn("assistant"));
   const run = (live = { controller: new AbortController(), began: performance.now() });
   turn.article.classList.add("coming");
-  turn.part("request").hidden = false;
   show("thinking");
   try {
-    await receive(turn, run, body);
+    turn.request = request();
+    turn.part("request").hidden = false;
+    await receive(turn, run);
   } catch (error) {
     if (live === run) interrupt();
     if (error.reason === "audio_not_found" && again) {
@@ -615,7 +590,8 @@ async function answer(again = true) {
     }
     if (error.name !== "AbortError") offerAgain(turn);
     else if (!turn.text) drop(turn);
-    report(error);
+    if (checkTools()) report(error);
+    else $("settings").open = $("tools-field").open = true;
   }
   if (!turn.pieces.length) turn.audioId = null;
   turn.expiresAt ??= Date.now() / 1000 + 3500; // of one that was broken off nobody has said it
@@ -624,23 +600,23 @@ async function answer(again = true) {
   scroll();
 }
 
-async function receive(turn, run, body) {
+async function receive(turn, run) {
   const { signal } = run.controller;
-  const answer = await patiently(() => ask("v1/chat/completions", body, signal));
-  player.begin((played) => light(turn, played), interrupt);
+  const answer = await patiently(() => ask("v1/chat/completions", turn.request, signal));
+  player.begin((played) => light(turn, played));
   for await (const data of events(answer.body)) {
     if (signal.aborted) throw new DOMException("", "AbortError");
     if (data === "[DONE]") turn.whole = true;
     else take(turn, run, JSON.parse(data));
   }
-  if (!turn.whole) throw new Failure("server-gone");
+  if (!turn.whole) throw failure("server-gone");
   if (turn.pieces.length) return player.finish();
   announce(turn.text);
   interrupt();
 }
 
 function take(turn, run, chunk) {
-  if (chunk.error) throw new Failure("refused", chunk.error.message);
+  if (chunk.error) throw failure("refused", chunk.error.message);
   if (chunk.usage) count(turn, chunk.usage);
   const { audio = {}, content, tool_calls = [] } = chunk.choices?.[0]?.delta ?? {};
   const words = audio.transcript || content;
@@ -669,12 +645,8 @@ function take(turn, run, chunk) {
 }
 
 function offerAgain(turn) {
-  const button = make("button", { type: "button", className: "again", textContent: "Try again" });
-  button.onclick = () => {
-    drop(turn);
-    answer();
-  };
-  turn.part("words").after(button);
+  const onclick = () => (drop(turn), answer());
+  turn.part("words").after(make("button", { type: "button", className: "again", textContent: "Try again", onclick }));
 }
 
 function addCall(turn, call) {
@@ -720,11 +692,11 @@ function exact(dollars) {
 
 const talking = { stop: null, opening: false, holding: false, pressedAt: 0 };
 
-async function press() {
+async function press(holding = true) {
   if (talking.stop) return finish();
   if (talking.opening) return;
   interrupt();
-  Object.assign(talking, { opening: true, holding: true, pressedAt: performance.now() });
+  Object.assign(talking, { opening: true, holding, pressedAt: performance.now() });
   try {
     talking.stop = await record((loud) => {
       $("level").value = Math.max(loud, $("level").value * 0.85);
@@ -754,11 +726,11 @@ function stopRecording() {
   return sound;
 }
 
-function finish() {
-  const sound = stopRecording();
-  const samples = sound.pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (samples < SHORTEST_S * sound.rate) return announce("Nothing was recorded.");
-  sendRecording(toWav(sound.pieces, sound.rate), "wav", sound).catch(report);
+async function finish() {
+  const { pieces, rate } = stopRecording();
+  const pcm = new Int16Array(await new Blob(pieces).arrayBuffer());
+  if (pcm.length < SHORTEST_S * rate) return announce("Nothing was recorded.");
+  sendRecording(toWav([pcm], rate), "wav", { pcm, rate }).catch(report);
 }
 
 async function sendRecording(file, format, sound) {
@@ -767,9 +739,9 @@ async function sendRecording(file, format, sound) {
   const began = performance.now();
   const turn = addTurn("user", { file, format });
   turn.article.classList.add("unheard");
-  const keep = ({ pieces, rate }) => {
+  const keep = ({ pcm, rate }) => {
     turn.rate = rate;
-    for (const piece of pieces) hold(turn, piece);
+    hold(turn, pcm);
     figure(turn, "length", `${(turn.samples / rate).toFixed(1)} s`);
     offerSound(turn);
   };
@@ -783,14 +755,13 @@ async function sendRecording(file, format, sound) {
   await answering;
 }
 
-// The words of a recording, by the ear of the same model where it has one. One that is busy with the question itself is
-// asked again until it has heard that.
+// The words of a recording, by the ear of the same model where it has one; it may be busy with the question itself.
 async function hear(turn, began, run) {
   const form = new FormData();
   form.append("file", turn.file, `question.${turn.format}`);
   form.append("model", $("model").value);
   const transcribed = () => ask("v1/audio/transcriptions", form);
-  let text = "";
+  let [text, state] = ["", "unknown"];
   try {
     const answer = await patiently(transcribed, () => live === run && !run.begun).catch((error) => {
       if (error.status !== 404 || !known.hears.length) throw error;
@@ -798,15 +769,17 @@ async function hear(turn, began, run) {
       return patiently(transcribed);
     });
     ({ text } = await answer.json());
+    state = text ? "heard" : "wordless";
     figure(turn, "heard", since(began));
-  } catch {} // of what is wrong the answer tells
-  turn.article.classList.replace("unheard", text ? "heard" : "wordless");
+  } catch {} // what is wrong is said of the answer
+  turn.article.classList.replace("unheard", state);
   say(turn, text);
   light(turn, 1);
-  announce(text ? `Heard: ${text}` : "No words were heard.");
+  if (text) announce(`Heard: ${text}`);
 }
 
 function sendFile(file) {
+  if (!file) return;
   const ending = /\.(\w{1,4})$/.exec(file.name)?.[1] ?? file.type.split("/").pop().replace("x-", "");
   sendRecording(file, ending.toLowerCase() || "wav").catch(report);
 }
@@ -847,28 +820,26 @@ function clear() {
 // Requests to copy. A recording is read from its file there: its base64 would fill pages.
 
 const quoted = JSON.stringify;
-const PYTHON = { word: { true: "True", false: "False", null: "None" }, text: quoted, key: quoted };
-const SCRIPT = { word: {}, text: quoted, key: (key) => (/^\w+$/.test(key) ? key : quoted(key)) };
 const escaped = (text) => quoted(text).replace(/[\\$`]/g, "\\$&"); // for a here-document
-const SHELL = { word: {}, text: escaped, key: escaped };
+const variable = (file) => file.replace(/\.\w+$/, "").replace("-", "_");
+const PYTHON = { words: { true: "True", false: "False", null: "None" }, text: quoted, key: quoted, file: variable };
+const SCRIPT = { words: {}, text: quoted, key: (key) => (/^\w+$/.test(key) ? key : quoted(key)), file: variable };
+const SHELL = { words: {}, text: escaped, key: escaped, file: (file) => `"$(base64 < ${file} | tr -d '\\n')"` };
 
-// A value in one of these languages; `recording` says how a recording's file is read there.
-function written(value, style, recording, indent = "") {
-  if (recordings.has(value)) return recording(recordings.get(value));
+// A value in one of these languages.
+function written(value, style, indent = "") {
+  if (recordings.has(value)) return style.file(recordings.get(value));
   if (typeof value === "string") return style.text(value);
-  if (value === null || typeof value !== "object") return style.word[value] ?? String(value);
+  if (value === null || typeof value !== "object") return style.words[value] ?? String(value);
   const list = Array.isArray(value);
   const inside = `${indent}  `;
-  const parts = Object.entries(value).map(
-    ([key, each]) => (list ? "" : `${style.key(key)}: `) + written(each, style, recording, inside),
-  );
+  const part = ([key, each]) => (list ? "" : `${style.key(key)}: `) + written(each, style, inside);
+  const parts = Object.entries(value).map(part);
   const line = list ? `[${parts.join(", ")}]` : `{${parts.join(", ")}}`;
   if (line.length + indent.length < 76 && !line.includes("\n")) return line;
   return `${line[0]}\n${inside}${parts.join(`,\n${inside}`)}\n${indent}${line.at(-1)}`;
 }
 
-const variable = (file) => file.replace(/\.\w+$/, "").replace("-", "_");
-const locked = () => Boolean($("key").value.trim());
 const lines = (...all) => all.flat().filter((line) => line || line === "").join("\n");
 
 function filesOf(body) {
@@ -876,21 +847,19 @@ function filesOf(body) {
   return parts.map((part) => recordings.get(part.input_audio.data)).filter(Boolean);
 }
 
+// The program for a request's body, by the name on its button. Keys are read from OPENAI_API_KEY there.
 const CODE = {
-  Python(body) {
-    const aloud = Boolean(body.audio);
-    const tab = aloud ? "    " : "";
-    const read = (file) => `${variable(file)} = base64.b64encode(open("${file}", "rb").read()).decode()`;
-    return lines(
+  Python: (body, locked, aloud = body.audio, tab = aloud ? "    " : "") =>
+    lines(
       "import base64",
       aloud && "import wave",
       "",
       "from openai import OpenAI",
       "",
-      `client = OpenAI(base_url="${here}/v1"${locked() ? ")  # the key is in OPENAI_API_KEY" : ', api_key="anything")'}`,
-      filesOf(body).map(read),
+      `client = OpenAI(base_url="${here}/v1"${locked ? "" : ', api_key="anything"'})`,
+      filesOf(body).map((file) => `${variable(file)} = base64.b64encode(open("${file}", "rb").read()).decode()`),
       "stream = client.chat.completions.create(",
-      Object.entries(body).map(([key, value]) => `    ${key}=${written(value, PYTHON, variable, "    ")},`),
+      Object.entries(body).map(([key, value]) => `    ${key}=${written(value, PYTHON, "    ")},`),
       ")",
       aloud && 'with wave.open("answer.wav", "wb") as sound:',
       aloud && '    sound.setparams((1, 2, 24000, 0, "NONE", ""))',
@@ -900,18 +869,15 @@ const CODE = {
       `${tab}    print(audio.get("transcript") or delta.get("content") or "", end="", flush=True)`,
       body.tools && `${tab}    print(*(call["function"] for call in delta.get("tool_calls") or []), end="")`,
       aloud && '        sound.writeframes(base64.b64decode(audio.get("data") or ""))',
-    );
-  },
-
-  JavaScript(body) {
-    return lines(
-      "// answer.mjs",
-      'import { readFile, writeFile } from "node:fs/promises";',
+    ),
+  JavaScript: (body, locked) =>
+    lines(
+      'import { readFile, writeFile } from "node:fs/promises"; // this is answer.mjs',
       'import OpenAI from "openai";',
       "",
-      `const client = new OpenAI({ baseURL: "${here}/v1"${locked() ? " }); // key: OPENAI_API_KEY" : ', apiKey: "anything" });'}`,
+      `const client = new OpenAI({ baseURL: "${here}/v1"${locked ? "" : ', apiKey: "anything"'} });`,
       filesOf(body).map((file) => `const ${variable(file)} = await readFile("${file}", "base64");`),
-      `const stream = await client.chat.completions.create(${written(body, SCRIPT, variable)});`,
+      `const stream = await client.chat.completions.create(${written(body, SCRIPT)});`,
       "const sound = [];",
       "for await (const chunk of stream) {",
       "  const { audio, content, tool_calls } = chunk.choices[0]?.delta ?? {};",
@@ -920,48 +886,42 @@ const CODE = {
       "  if (tool_calls) console.log(tool_calls);",
       "}",
       body.audio && 'await writeFile("answer.pcm", Buffer.concat(sound)); // 24 kHz, mono, 16 bit',
-    );
-  },
-
-  curl(body) {
-    return lines(
+    ),
+  curl: (body, locked) =>
+    lines(
       `curl --no-buffer ${here}/v1/chat/completions -H 'Content-Type: application/json' \\`,
-      locked() && '  -H "Authorization: Bearer $OPENAI_API_KEY" \\',
+      locked && '  -H "Authorization: Bearer $OPENAI_API_KEY" \\',
       "  --data-binary @- <<END",
-      written(body, SHELL, (file) => `"$(base64 < ${file} | tr -d '\\n')"`),
+      written(body, SHELL),
       "END",
-    );
-  },
+    ),
 };
 
 function showCode(turn, kind) {
   for (const each of turn.part("kinds").children) each.ariaPressed = String(each === kind);
-  turn.part("code").textContent = CODE[kind.textContent](turn.request);
+  turn.part("code").textContent = CODE[kind.textContent](turn.request, $("key").value.trim());
 }
 
 function copyCode(turn) {
-  copy(turn.part("code").textContent, turn.part("copy"), () => {
-    getSelection().selectAllChildren(turn.part("code"));
-    return "Press Ctrl+C";
-  });
+  const select = () => (getSelection().selectAllChildren(turn.part("code")), "Press Ctrl+C");
+  copy(turn.part("code").textContent, turn.part("copy"), select);
 }
 
 // Reading aloud.
 
-const TYPES = { mp3: "audio/mpeg", opus: "audio/ogg", pcm: "audio/pcm" };
-
 async function sayIt() {
   const form = $("say-format").value;
-  const body = { model: $("say-model").value, input: $("say-text").value, voice: $("say-voice").value };
-  const more = { response_format: form, speed: Number($("say-speed").value) };
-  const sound = await (await ask("v1/audio/speech", { ...body, ...more })).arrayBuffer();
+  const [model, voice, input] = ["say-model", "say-voice", "say-text"].map((id) => $(id).value);
+  const body = { model, voice, input, response_format: form, speed: Number($("say-speed").value) };
+  const sound = await (await ask("v1/audio/speech", body)).arrayBuffer();
   if (form === "wav") {
     const header = new Uint32Array(sound, 0, 11); // sent while it was made, it says that it is endless
     [header[1], header[10]] = [sound.byteLength - 8, sound.byteLength - 44];
   }
-  const file = new Blob([sound], { type: TYPES[form] ?? `audio/${form}` });
+  const file = new Blob([sound], { type: `audio/${form === "opus" ? "ogg" : form}` });
   setSource($("say-player"), form === "pcm" ? toWav([new Int16Array(sound)], RATE) : file);
-  Object.assign($("say-save"), { href: URL.createObjectURL(file), download: `speech.${form}`, textContent: `Save as ${form}` });
+  const save = { href: URL.createObjectURL(file), download: `speech.${form}`, textContent: `Save as ${form}` };
+  Object.assign($("say-save"), save);
   $("said").hidden = false;
   $("say-player").play().catch(() => {}); // the browser may want a click first, or not know the format
 }
@@ -984,12 +944,10 @@ function upload(format) {
 
 async function transcribe() {
   const { text, words = [] } = await (await upload("verbose_json")).json();
-  const spans = words.map(({ word, start }) => {
-    const span = make("span", { className: "word", textContent: `${word} ` });
-    span.dataset.start = start;
-    return span;
-  });
-  $("transcript").replaceChildren(...(spans.length ? spans : [text || "No words were heard."]));
+  const spans = words.map(({ word }) => wordOf(word));
+  spans.forEach((span, i) => (span.dataset.start = words[i].start));
+  const shown = spans.flatMap((span) => [span, " "]);
+  $("transcript").replaceChildren(...(shown.length ? shown : [text || "No words were heard."]));
   setSource($("transcribe-player"), $("transcribe-file").files[0]);
   $("transcribed").hidden = false;
   announce("The transcript is there.");
@@ -1003,8 +961,9 @@ async function saveCaptions(event) {
 
 function playFrom(word) {
   if (!word) return;
-  $("transcribe-player").currentTime = Number(word.dataset.start);
-  $("transcribe-player").play().catch(() => {});
+  const player = $("transcribe-player");
+  player.currentTime = Number(word.dataset.start);
+  player.play().catch(() => {});
 }
 
 function markWord() {
@@ -1038,9 +997,9 @@ function openTab(name) {
 
 function stepTab(event) {
   const at = TABS.findIndex((name) => event.target.id === `tab-${name}`);
-  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: TABS.length - 1 }[event.key];
-  if (to === undefined) return;
-  const name = TABS.at(to % TABS.length);
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!step) return;
+  const name = TABS.at((at + step) % TABS.length);
   openTab(name);
   $(`tab-${name}`).focus();
 }
@@ -1068,17 +1027,15 @@ function wireTalk() {
     press();
   };
   button.onpointerup = button.onpointercancel = release;
-  button.onclick = (event) => {
-    if (event.detail === 0) press().then(release); // by Enter, or by what reads the screen: each starts or stops
-  };
+  button.onclick = (event) => event.detail || press(false); // by Enter, or by what reads the screen
   button.oncontextmenu = (event) => event.preventDefault();
   document.onkeydown = document.onkeyup = onKey;
   onSubmit("dock", sendText);
   $("message").onkeydown = (event) => sendOnEnter(event, $("dock"));
   $("message").oninput = grow;
-  $("file").onchange = () => {
-    if ($("file").files[0]) sendFile($("file").files[0]);
-    $("file").value = "";
+  $("file").onchange = ({ target }) => {
+    sendFile(target.files[0]);
+    target.value = "";
   };
   $("stop").onclick = interrupt;
   $("clear").onclick = clear;
@@ -1086,24 +1043,25 @@ function wireTalk() {
   place.ondragover = place.ondragleave = place.ondrop = (event) => {
     event.preventDefault();
     place.classList.toggle("over", event.type === "dragover");
-    if (event.type === "drop" && event.dataTransfer.files[0]) sendFile(event.dataTransfer.files[0]);
+    if (event.type === "drop") sendFile(event.dataTransfer.files[0]);
   };
 }
 
 function onSubmit(form, work) {
-  const button = $(form).querySelector("button.main");
   $(form).onsubmit = async (event) => {
     event.preventDefault();
-    if (button) button.disabled = true;
+    settle("refused");
+    const button = event.submitter ?? {};
+    button.disabled = true;
     await Promise.resolve(work()).catch(report);
-    if (button) button.disabled = false;
+    button.disabled = false;
   };
 }
 
 function wireRest() {
   for (const name of TABS) $(`tab-${name}`).onclick = () => openTab(name);
   document.querySelector("[role=tablist]").onkeydown = stepTab;
-  $("settings").oninput = () => checkTools() && remember();
+  $("settings").oninput = () => (checkTools(), remember());
   $("key").onchange = () => load().catch(report);
   $("tools-example").onclick = () => {
     $("tools").value = JSON.stringify([{ type: "function", function: EXAMPLE }], null, 2);
@@ -1120,10 +1078,7 @@ function wireRest() {
   const repaint = () => turns.forEach((turn) => paint(turn));
   addEventListener("resize", repaint);
   matchMedia("(prefers-color-scheme: dark)").onchange = repaint;
-  addEventListener("hashchange", () => {
-    takeLink();
-    load().catch(report);
-  });
+  addEventListener("hashchange", () => (takeLink(), load().catch(report)));
 }
 
 recall();
