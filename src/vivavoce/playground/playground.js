@@ -755,20 +755,15 @@ async function sendRecording(file, format, sound) {
   await answering;
 }
 
-// The words of a recording, by the ear of the same model where it has one; it may be busy with the question itself.
+// The words of a recording. The ear may be busy with the question itself.
 async function hear(turn, began, run) {
   const form = new FormData();
   form.append("file", turn.file, `question.${turn.format}`);
-  form.append("model", $("model").value);
+  form.append("model", known.hears[0] ?? $("model").value);
   const transcribed = () => ask("v1/audio/transcriptions", form);
   let [text, state] = ["", "unknown"];
   try {
-    const answer = await patiently(transcribed, () => live === run && !run.begun).catch((error) => {
-      if (error.status !== 404 || !known.hears.length) throw error;
-      form.set("model", known.hears[0]);
-      return patiently(transcribed);
-    });
-    ({ text } = await answer.json());
+    ({ text } = await (await patiently(transcribed, () => live === run && !run.begun)).json());
     state = text ? "heard" : "wordless";
     figure(turn, "heard", since(began));
   } catch {} // what is wrong is said of the answer
