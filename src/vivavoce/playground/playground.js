@@ -87,6 +87,7 @@ async function ask(path, body, signal) {
   const { error = {} } = await answer.json().catch(() => ({}));
   const { status } = answer;
   const more = { status, reason: error.code, retryS: Number(answer.headers.get("retry-after")) };
+  if (status === 413) error.message = "this is too large.";
   throw failure("refused", error.message ?? `it answered with status ${status}.`, more);
 }
 
@@ -357,8 +358,7 @@ async function record(level) {
   if (!isSecureContext || !navigator.mediaDevices) throw failure("no-secure-context");
   let context = player.open();
   const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } }).catch((error) => {
-    const refused = ["NotAllowedError", "SecurityError"].includes(error.name);
-    throw failure(refused ? "microphone-refused" : "no-microphone");
+    throw failure(error.name === "NotAllowedError" ? "microphone-refused" : "no-microphone");
   });
   let source;
   try {
@@ -469,7 +469,7 @@ function figure(turn, name, value, more = "") {
   turn.part("figures").replaceChildren(...Object.values(turn.figures));
 }
 
-// Take the next of a turn's samples.
+// Take the next samples.
 function hold(turn, pcm) {
   turn.pieces.push(pcm);
   turn.samples += pcm.length;
@@ -534,7 +534,7 @@ function interrupt() {
 const answered = (turn) => turn.calls.every((call) => call.result !== undefined);
 
 // The conversation as the API takes it: of earlier recordings the words, where they are known, of earlier answers the
-// id, while it lives. Calls that nobody answered are left out.
+// id, while it lives. Calls that nobody answered are left out, and questions that were refused.
 function messages() {
   const instructions = $("instructions").value.trim();
   const sent = instructions ? [{ role: "system", content: instructions }] : [];
@@ -544,7 +544,7 @@ function messages() {
     if (turn.role === "user") {
       const recording = { type: "input_audio", input_audio: { data: turn.data, format: turn.format } };
       const content = turn.data && (turn === last || !turn.text) ? [recording] : turn.text;
-      if (content) sent.push({ role: "user", content });
+      if (content && (turn === last || !turn.refused)) sent.push({ role: "user", content });
     } else if (turn.text || calls.length) {
       const lives = turn.audioId && turn.expiresAt > Date.now() / 1000 + 5;
       const said = lives ? { audio: { id: turn.audioId } } : { content: turn.text || null };
@@ -588,6 +588,7 @@ async function answer(again = true) {
       drop(turn);
       return answer(false);
     }
+    turns.findLast((each) => each.role === "user").refused = error.status === 400 || error.status === 413;
     if (error.name !== "AbortError") offerAgain(turn);
     else if (!turn.text) drop(turn);
     if (checkTools()) report(error);
@@ -821,7 +822,6 @@ const PYTHON = { words: { true: "True", false: "False", null: "None" }, text: qu
 const SCRIPT = { words: {}, text: quoted, key: (key) => (/^\w+$/.test(key) ? key : quoted(key)), file: variable };
 const SHELL = { words: {}, text: escaped, key: escaped, file: (file) => `"$(base64 < ${file} | tr -d '\\n')"` };
 
-// A value in one of these languages.
 function written(value, style, indent = "") {
   if (recordings.has(value)) return style.file(recordings.get(value));
   if (typeof value === "string") return style.text(value);
@@ -894,7 +894,7 @@ const CODE = {
 
 function showCode(turn, kind) {
   for (const each of turn.part("kinds").children) each.ariaPressed = String(each === kind);
-  turn.part("code").textContent = CODE[kind.textContent](turn.request, $("key").value.trim());
+  turn.part("code").textContent = CODE[kind.textContent](turn.request, $("key").value !== "");
 }
 
 function copyCode(turn) {
