@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test compat engines torture check fix setup clean
+.PHONY: serve test compat playground pictures engines torture check fix setup clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make serve   start the server on 127.0.0.1:8000; ARGS='--port 8001' are passed on"
 	@echo "make test    run the tests"
 	@echo "make compat  run other people's clients against the server; installs each of them once"
+	@echo "make playground try the page in Chromium (apt install chromium); installs Playwright once"
 	@echo "make torture throw things at the server and its parsers, for MINUTES=10"
 	@echo "make engines test the engines of the extras, each in an environment of its own; installs each of them once"
 	@echo "make check   format, lint, types, import contracts"
@@ -42,6 +43,18 @@ test: $(VENV)/.test
 compat: $(VENV)/.test
 	$(BIN)/python -m vivavoce.catalogue
 	$(BIN)/python -m pytest tests/compat --durations=15
+
+$(VENV)/.browser: pyproject.toml constraints.txt | $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,test-browser]'
+	@touch $@
+
+playground: $(VENV)/.browser
+	$(BIN)/python -m vivavoce.catalogue
+	$(BIN)/python -m pytest tests/playground --durations=15
+
+pictures: $(VENV)/.browser
+	$(BIN)/python -m vivavoce.catalogue
+	$(BIN)/python -m bench.pictures
 
 MINUTES ?= 10
 torture: $(VENV)/.test

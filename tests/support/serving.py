@@ -78,7 +78,7 @@ def model(*, hear: Any = None, think: Any = None, speak: Any = None) -> Model:
 
 @asynccontextmanager
 async def run(folder: Path, now: Callable[[], float] | None = None, **options: Any) -> AsyncIterator[Served]:
-    drain_s, bounds = options.pop("drain_s", 0.5), options.pop("bounds", None)
+    drain_s, bounds, port = options.pop("drain_s", 0.5), options.pop("bounds", None), options.pop("port", 0)
     kept: dict[str, Any] = options.pop("kept", {})
     async with AsyncExitStack() as stack:
         database = await Database.open(folder)
@@ -97,7 +97,7 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
         }
         service = Service(**given)
         listening = asyncio.Event()
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", port))
         port = listener.getsockname()[1]
         server = Server(create_app(service), listening.set, drain_s, bounds)
         task = asyncio.create_task(server.serve([listener]))
