@@ -26,14 +26,16 @@ from vivavoce.testing import Hears
 from vivavoce.testing.serving import serving
 
 FOLDER = Path(__file__).parents[1] / "docs" / "playground"
-DESK: dict[str, Any] = {"viewport": {"width": 1080, "height": 720}}
+DESK: dict[str, Any] = {"viewport": {"width": 1080, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 720}, "has_touch": True}
 COLOURS = 128
 """Of a picture: it has few, and is a third as large."""
 HALF = """() => {
-  const words = [...document.querySelectorAll('[data-role=assistant]:last-of-type .word')]
-  return words.filter((word) => word.classList.contains('said')).length >= words.length / 2
+  const words = [...document.querySelectorAll('[data-role=assistant] .word')]
+  const said = words.filter((word) => word.classList.contains('said'))
+  return said.length >= words.length / 2 && said.length < words.length
 }"""
+"""Of the answer has been said."""
 
 
 def small(png: bytes) -> bytes:
@@ -68,9 +70,18 @@ async def take(here: Visit, name: str) -> None:
     print(f"{name}.png: {len(png) // 1000} kB")
 
 
-async def answering(here: Visit, name: str) -> None:
-    """A spoken question, and half of its answer."""
+async def answered(here: Visit) -> None:
+    """A spoken question, heard and answered."""
     await speak(here)
+    await here.state("speaking")
+    await here.state("idle")
+    await expect(here.turns("user").locator(".words")).not_to_be_empty()
+
+
+async def answering(here: Visit, name: str) -> None:
+    """In the middle of an answer."""
+    await answered(here)
+    await here.turns("assistant").locator("button.play").click()
     await here.until(HALF)
     await take(here, name)
 
@@ -87,9 +98,7 @@ async def listening(here: Visit, name: str) -> None:
 
 async def request(here: Visit, name: str) -> None:
     """An answer's request, as a program."""
-    await speak(here)
-    await here.state("speaking")
-    await here.state("idle")
+    await answered(here)
     details = here.at("details.request:not([hidden])").last
     await details.locator("summary").click()
     await details.get_by_role("button", name="Python").click()

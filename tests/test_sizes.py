@@ -47,3 +47,10 @@ def test_an_adapter_does_no_more_than_adapt(module: Path, most: int) -> None:
 def test_the_adapters_of_extras_are_known_as_such() -> None:
     known = {module.relative_to(ENGINES).parts[0] for module, most in ADAPTERS.items() if most == EXTRAS_LINES}
     assert known == {"omni", "sherpa", "whisper.py"}
+
+
+def test_the_pictures_are_small() -> None:
+    sizes = [picture.stat().st_size for picture in (ROOT / "docs" / "playground").glob("*.png")]
+    assert sizes
+    assert max(sizes) < 150_000
+    assert sum(sizes) < 1_000_000
