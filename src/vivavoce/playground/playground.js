@@ -588,7 +588,7 @@ async function answer(again = true) {
       drop(turn);
       return answer(false);
     }
-    turns.findLast((each) => each.role === "user").refused = error.status === 400 || error.status === 413;
+    turns.findLast((each) => each.role === "user").refused = [400, 404, 413].includes(error.status);
     if (error.name !== "AbortError") offerAgain(turn);
     else if (!turn.text) drop(turn);
     if (checkTools()) report(error);
