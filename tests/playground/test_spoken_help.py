@@ -1,46 +1,29 @@
 """Spoken help (examples/spoken_help) in Debian's Chromium: its microphone plays a question that our own voice asks."""
 
 import json
-import os
-import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from openai import OpenAI
 
+from tests.support.browser import ALLOWED, ELSEWHERE, Visit, chromium, visiting
 from tests.support.weights import link_weights
 from vivavoce.engines import libflite
 from vivavoce.testing.serving import serving
 
-api = pytest.importorskip("playwright.async_api", reason="Playwright is not here: `make playground` installs it")
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt install chromium"),
-    pytest.mark.skipif(not libflite.installed(), reason=libflite.MISSING),
-]
+pytestmark = pytest.mark.skipif(not libflite.installed(), reason=libflite.MISSING)
 
 HELP = Path(__file__).parents[2] / "examples" / "spoken_help"
-ELSEWHERE = "elsewhere.test"  # this machine by a name that is no secure context
 LIMIT_MS = 60_000
 SPOKEN_MS = 3500
-EAR = """{
-  const start = AudioBufferSourceNode.prototype.start
-  window.played = { seconds: 0, peak: 0 }
-  AudioBufferSourceNode.prototype.start = function (...when) {
-    window.played.seconds += this.buffer.duration
-    for (const height of this.buffer.getChannelData(0)) window.played.peak = Math.max(window.played.peak, height)
-    return start.apply(this, when)
-  }
-}"""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -52,7 +35,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shutil.copytree(HELP, tmp_path_factory.mktemp("pages") / "help")
+    return copytree(HELP, tmp_path_factory.mktemp("pages") / "help")
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +70,13 @@ def question(pages: int, folder: Path, tmp_path_factory: pytest.TempPathFactory)
         yield said
 
 
-@dataclass
 class Visitor:
     """Somebody at the page."""
 
-    page: Any
-    faults: list[str] = field(default_factory=list[str])
-    asked: list[dict[str, Any]] = field(default_factory=list[Any])
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self.page = visit.page
+        self.played = visit.heard
 
     def button(self, name: str) -> Any:
         return self.page.get_by_role("button", name=name, exact=True)
@@ -101,6 +84,11 @@ class Visitor:
     @property
     def answer(self) -> Any:
         return self.page.get_by_role("note", name="Answer")
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """The bodies of the chats that were asked for."""
+        return [request.post_data_json for request in self._visit.asked if request.method == "POST"]
 
     async def write(self, text: str) -> None:
         field = self.page.get_by_label("Or write your question")
@@ -115,37 +103,25 @@ class Visitor:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(pages: int, question: Path) -> AsyncIterator[Any]:
+async def visit(playwright: Any, pages: int, question: Path) -> AsyncIterator[Any]:
     """Come to the page, with a microphone that asks the question or with none."""
-    visitors: list[Visitor] = []
+    visits: list[Visit] = []
     async with AsyncExitStack() as stack:
-        driver = await stack.enter_async_context(api.async_playwright())
 
         async def come(*, host: str = "127.0.0.1", microphone: bool = True, allowed: bool = True) -> Visitor:
-            arguments = [f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
-            if microphone:
-                arguments.append("--use-fake-device-for-media-stream")
-                arguments.append(f"--use-file-for-fake-audio-capture={question}%noloop")
-            browser = await driver.chromium.launch(
-                executable_path=CHROMIUM, args=arguments, chromium_sandbox=os.geteuid() != 0
+            browser = await stack.enter_async_context(chromium(playwright, question if microphone else None))
+            permissions = list(ALLOWED) if allowed else []
+            visit = await stack.enter_async_context(
+                visiting(browser, f"http://{host}:{pages}", permissions=permissions)
             )
-            stack.push_async_callback(browser.close)
-            context = await browser.new_context(permissions=["microphone"] if allowed else [])
-            context.set_default_timeout(LIMIT_MS)
-            await context.add_init_script(EAR)
-            visitor = Visitor(await context.new_page())
-            visitors.append(visitor)
-            visitor.page.on("console", lambda said: visitor.faults.append(said.text))
-            visitor.page.on("pageerror", lambda error: visitor.faults.append(error.message))
-            visitor.page.on(
-                "request", lambda made: visitor.asked.append(made.post_data_json) if made.method == "POST" else None
-            )
-            await visitor.page.goto(f"http://{host}:{pages}/settings.html")
-            return visitor
+            visit.forgiven += ["request to elsewhere", "Failed to load resource"]  # its server is another, or gone
+            visit.page.set_default_timeout(LIMIT_MS)
+            visits.append(visit)
+            await visit.open("/settings.html")
+            return Visitor(visit)
 
         yield come
-    # What the network did is no fault of the page's; a breach of its content security policy is.
-    assert [fault for one in visitors for fault in one.faults if "Failed to load resource" not in fault] == []
+    assert [fault for visit in visits for fault in visit.complaints()] == []
 
 
 async def test_a_spoken_question_is_answered_from_the_page_by_keyboard_alone(visit: Any) -> None:
@@ -161,9 +137,9 @@ async def test_a_spoken_question_is_answered_from_the_page_by_keyboard_alone(vis
     await here.button("Stop").wait_for()
     await here.button("Ask for help").wait_for()
     assert "Backup" in await here.answer.inner_text()
-    played = await here.page.evaluate("window.played")
-    assert played["seconds"] > 0.5
-    assert played["peak"] > 0.1
+    played = await here.played()
+    assert played.seconds > 0.5
+    assert played.peak > 0.1
     (asked,) = here.asked
     assert "the folder called Backup" in asked["messages"][0]["content"]
     assert asked["messages"][-1]["content"][0]["type"] == "input_audio"
