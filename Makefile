@@ -36,7 +36,7 @@ serve: $(VENV)/.serve
 
 test: $(VENV)/.test
 	$(BIN)/python -m vivavoce.catalogue
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/core --ignore=tests/wire --durations=15
 	$(BIN)/python -m pytest -q tests/core tests/wire --cov=vivavoce.core --cov=vivavoce.wire --cov-branch \
 	  --cov-report=term:skip-covered --cov-fail-under=100
 
