@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.support.page import Page
 from tests.support.waiting import until
 from vivavoce import main
 from vivavoce.config import Config, load
@@ -109,6 +110,26 @@ async def test_keys_and_names_are_the_newest(generations: Generations, tmp_path:
         assert (await http.get("/v1/models")).status_code == 401
         listed = await http.get("/v1/models", headers={"authorization": "Bearer sk-new"})
         assert [model["id"] for model in listed.json()["data"]] == ["talker", "new"]
+
+
+async def test_what_was_measured_goes_on_where_the_next_ones_measure(generations: Generations, tmp_path: Path) -> None:
+    await generations.begin(load(written(tmp_path)))
+    done = {"kind": "chat", "model": "talker", "outcome": "done"}
+    async with client(generations) as http:
+        for times in (1, 2):
+            await said(http)
+            page = Page((await http.get("/metrics")).text)
+            assert page["turns_total", done] == times
+            assert page["engine_calls_total", {"engine": "brain", "stage": "think", "outcome": "done"}] == times
+            assert page["engine_places", {"engine": "voice"}] == 1
+            await generations.begin(load(written(tmp_path, "Four.")))
+        unmeasured = written(tmp_path).read_text().replace("port = 0", "port = 0\nmetrics = false")
+        (tmp_path / "my.toml").write_text(unmeasured)
+        await generations.begin(load(tmp_path / "my.toml"))
+        assert await said(http) == "One two three."
+        assert (await http.get("/metrics")).status_code == 404
+        await generations.begin(load(written(tmp_path)))
+        assert Page((await http.get("/metrics")).text)["turns_total", done] == 2
 
 
 async def test_one_that_cannot_be_started_changes_nothing(generations: Generations, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from vivavoce.core.listening import Piecewise
 from vivavoce.core.models import Model, ModelCard, Price
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
 from vivavoce.core.turn import Message, Sampling, Speech, Stream, Text, Turn, TurnEvent
+from vivavoce.core.watching import Watch, Watched
 from vivavoce.core.wrappers import Fallback, Timed
 from vivavoce.defaults import PRICES, VOICES, snapshot
 from vivavoce.engines import registry
@@ -55,12 +56,15 @@ class Engine:
     plays: frozenset[str]
     """The roles some model gives it."""
     limits: Limits = Limits()
+    watch: Watch | None = None
+    """Who is told of its calls."""
 
     @property
     def in_time(self) -> Any:
-        """It, within its limits."""
+        """It, within its limits, and watched."""
         limits = self.limits
-        return self.itself if limits == Limits() else Timed(self.itself, limits.first_s, limits.between_s)
+        timed = self.itself if limits == Limits() else Timed(self.itself, limits.first_s, limits.between_s)
+        return timed if self.watch is None else Watched(timed, self.name, self.watch)
 
     @property
     def card(self) -> Card:

@@ -43,6 +43,8 @@ class ServerConfig(Struct, forbid_unknown_fields=True):
     strict: bool = False
     aiml: bool = False
     """The AI/ML API's keys beside every `error`, and its status 201."""
+    metrics: bool = True
+    """Whether `/metrics` is there; it takes a key where calls do."""
 
 
 class LimitsConfig(Struct, forbid_unknown_fields=True):

@@ -18,6 +18,7 @@ from vivavoce.assembly import Engine
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ConfigError
 from vivavoce.core.errors import PublicError
+from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
 from vivavoce.engines.child import EngineMissing
 from vivavoce.server.app import create_app
@@ -28,6 +29,7 @@ from vivavoce.starting import Engines, Running, about, better, start
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.replies import Replies
+from vivavoce.telemetry.meters import Meters
 
 log = logging.getLogger("vivavoce")
 
@@ -51,6 +53,7 @@ class Generations:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._meters = Meters()
         self._shelf: Engines = Shelf()
         self._stack = AsyncExitStack()
         self._switch: Switch | None = None
@@ -71,11 +74,13 @@ class Generations:
         """
         stack = AsyncExitStack()
         try:
-            running = await stack.enter_async_context(start(config, self._shelf))
+            watch = self._meters if config.server.metrics else None
+            running = await stack.enter_async_context(start(config, self._shelf, watch))
+            stack.enter_context(self._meters.showing(running.pools))
             silent = {engine.name for engine in running.engines.values() if engine.pool is None}
             for name in sorted(silent):
                 while_open(stack, _ask_until_it_answers(running.engines[name], silent))
-            app = create_app(self._service(config, running, silent))
+            app = create_app(self._service(config, running, silent, watch))
         except BaseException:
             await stack.aclose()
             raise
@@ -121,7 +126,7 @@ class Generations:
         finally:
             await stack.aclose()
 
-    def _service(self, config: Config, running: Running, silent: set[str]) -> Service:
+    def _service(self, config: Config, running: Running, silent: set[str], watch: Watch | None) -> Service:
         return Service(
             models=running.models,
             sounds=running.sounds,
@@ -136,6 +141,8 @@ class Generations:
             strict=config.server.strict,
             aiml=config.server.aiml,
             replies=self._store.replies,
+            watch=watch or Watches(),
+            meters=self._meters if config.server.metrics else None,
             about=about(running),
             better=better(config, running),
         )

@@ -13,6 +13,7 @@ from vivavoce.catalogue import embedded
 from vivavoce.config import Config, Role, refuse
 from vivavoce.core.models import Model
 from vivavoce.core.tasks import together
+from vivavoce.core.watching import Watch
 from vivavoce.engines.child import EngineMissing, Spec
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
@@ -44,10 +45,13 @@ class Running:
 
 
 @asynccontextmanager
-async def start(config: Config, shelf: Engines | None = None) -> AsyncGenerator[Running, None]:
+async def start(
+    config: Config, shelf: Engines | None = None, watch: Watch | None = None
+) -> AsyncGenerator[Running, None]:
     """Start every engine that a model names, have each process answer once, and stop them in the end.
 
-    What is on the `shelf` runs already, and is stopped by the last who uses it.
+    What is on the `shelf` runs already, and is stopped by the last who uses it. `watch` is told of what the models have
+    engines do.
 
     Raises:
         EngineMissing: one cannot be started, or does not answer.
@@ -55,7 +59,8 @@ async def start(config: Config, shelf: Engines | None = None) -> AsyncGenerator[
     """
     async with start_engines(config, assembly.engines_named(config), shelf) as running:
         refuse(checking.misfits(config, {name: engine.card for name, engine in running.engines.items()}))
-        yield replace(running, models=assembly.models(config, running.engines))
+        watched = {name: replace(engine, watch=watch) for name, engine in running.engines.items()}
+        yield replace(running, models=assembly.models(config, watched))
 
 
 @asynccontextmanager

@@ -88,6 +88,21 @@ class Pool:
         return self.card.parallel * len(self._workers)
 
     @property
+    def name(self) -> str:
+        """What the configuration calls the engine."""
+        return self.spec.name
+
+    @property
+    def busy(self) -> int:
+        """How many calls it serves now."""
+        return sum(worker.busy for worker in self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a place."""
+        return len(self._line)
+
+    @property
     def pids(self) -> list[int]:
         """The processes running now."""
         return [worker.child.pid for worker in self._workers if worker.child is not None]

@@ -1,5 +1,6 @@
 """The routes, and the application they make."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -10,12 +11,14 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 import vivavoce
+from vivavoce.core.errors import NotFound
 from vivavoce.core.models import Model
 from vivavoce.server.aiml import LikeAiml
 from vivavoce.server.arriving import Arriving
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
+from vivavoce.server.observed import Observed
 from vivavoce.server.playground import FOLDER, Playground, wants_page
 from vivavoce.server.service import Service
 from vivavoce.server.speech import Speech
@@ -23,6 +26,7 @@ from vivavoce.server.spoken import SpokenAnswers
 from vivavoce.server.stored import StoredCompletions
 from vivavoce.server.transcriptions import Transcriptions
 from vivavoce.server.voices import Choices
+from vivavoce.telemetry.meters import CONTENT_TYPE
 from vivavoce.wire import models as wire
 from vivavoce.wire import openapi
 from vivavoce.wire.openapi import Ways
@@ -69,6 +73,13 @@ class Pages:
             return Response(msgspec.json.encode(Health("ready")), media_type=JSON)
         return Response(msgspec.json.encode(Health("starting")), 503, {"retry-after": "1"}, JSON)
 
+    async def metrics(self, _request: Request) -> Response:
+        """What was measured."""
+        meters = self._service.meters
+        if meters is None:
+            raise NotFound("This server does not measure: its configuration has metrics = false.", code="not_measured")
+        return Response(await asyncio.to_thread(meters.page), media_type=CONTENT_TYPE)
+
     async def models(self, _request: Request) -> Response:
         """All models."""
         listed = [(name, model.created, model.card.owner) for name, model in self._service.models.items()]
@@ -101,6 +112,7 @@ def create_app(service: Service) -> ASGIApp:
         "getOpenAPI": pages.description,
         "isLive": pages.live,
         "isReady": pages.ready,
+        "getMetrics": pages.metrics,
         "listModels": pages.models,
         "retrieveModel": pages.model,
         "deleteModel": pages.delete_model,
@@ -133,4 +145,5 @@ def create_app(service: Service) -> ASGIApp:
     if service.access.origins:
         # Around the edge: a browser asks first without a key, and its page may read errors too.
         app = CORSMiddleware(app, allow_origins=service.access.origins, allow_methods=["*"], allow_headers=["*"])
-    return Stamped(Arriving(app, service.silence_s))
+    app = Stamped(Arriving(app, service.silence_s))
+    return app if service.meters is None else Observed(app, routes, service.meters)

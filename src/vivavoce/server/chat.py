@@ -16,6 +16,7 @@ from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
 from vivavoce.server.answer import Answer
 from vivavoce.server.connection import ClientGone, Outlet, read_body, send_in_time, while_connected
+from vivavoce.server.observed import WatchedTurns
 from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping
 from vivavoce.wire import chat, completion, files
@@ -78,7 +79,7 @@ class Answers:
         self._service = service
         self._project = project
         self._keeping = keeping
-        self._respond = responder.respond
+        self._respond = WatchedTurns(responder, service.watch, model.name, streamed=bool(request.stream)).respond
         self._request = request
         fingerprint = hashlib.sha256(f"{model.name} {model.card}".encode()).hexdigest()[:10]
         self._head = Head(completion_id(), int(time.time()), model.snapshot, f"fp_{fingerprint}")

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from vivavoce.core.models import Model
+from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.replies import Replies
+from vivavoce.telemetry.meters import Meters
 from vivavoce.wire.models import no_access
 
 
@@ -47,6 +49,10 @@ class Service:
     """How long a stream may be silent before it says that it is alive."""
     silence_s: float = 30.0
     """How long a client may be silent in the middle of its request."""
+    watch: Watch = field(default_factory=Watches)
+    """Who is told of turns."""
+    meters: Meters | None = None
+    """None: nothing is measured, and `/metrics` is not there."""
     about: str = ""
     """One line on which engines are behind it."""
     better: str | None = None

@@ -13,8 +13,11 @@ from vivavoce.core.engines import Speaker, Speaking
 from vivavoce.core.errors import unknown_voice
 from vivavoce.core.streams import once
 from vivavoce.core.tokens import text_tokens
+from vivavoce.core.turn import TurnDone, Usage
+from vivavoce.core.watching import Watching
 from vivavoce.server.connection import Outlet, read_body, while_connected
 from vivavoce.server.growing import encoded
+from vivavoce.server.observed import watching_turn
 from vivavoce.server.service import Service
 from vivavoce.wire import speech
 from vivavoce.wire.models import no_access
@@ -25,6 +28,8 @@ EVENTS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
+PLAIN = ("wav", "pcm")
+"""Formats whose bytes are the samples, and are sent as these are made."""
 ENDLESS = struct.pack("<I", 0xFFFFFFFF)
 """What a WAV that is sent while it is made has for its sizes, as the original's."""
 
@@ -44,19 +49,31 @@ class Speech:
             raise no_access(request.model)
         if model.card.voices and request.voice_name not in model.card.voices:
             raise unknown_voice(request.voice_name, model.card.voices, "voice")
-        reading = Reading(self._service, model.speaker, request)
-        work = reading.events(send) if request.stream_format == "sse" else reading.sound(send)
-        await while_connected(receive, work)
+        await while_connected(receive, self._read(model.speaker, request, send))
+
+    async def _read(self, speaker: Speaker, request: SpeechRequest, send: Send) -> None:
+        plain = request.form in PLAIN
+        with watching_turn(self._service.watch, "speech", request.model, streamed=plain) as work:
+            reading = Reading(self._service, speaker, request, work)
+            await (reading.events(send) if request.stream_format == "sse" else reading.sound(send))
+            work.told(TurnDone(usage=reading.usage))
 
 
 class Reading:
     """One text read aloud, and how much of it has been said."""
 
-    def __init__(self, service: Service, speaker: Speaker, request: SpeechRequest) -> None:
+    def __init__(self, service: Service, speaker: Speaker, request: SpeechRequest, work: Watching) -> None:
+        """`work` is told of every sound."""
         self._service = service
         self._speaker = speaker
         self._request = request
+        self._work = work
         self._samples = 0
+
+    @property
+    def usage(self) -> Usage:
+        """What it has cost so far."""
+        return Usage(text_in=text_tokens(self._request.input), audio_out=-(-self._samples // FRAME_SAMPLES))
 
     async def sound(self, send: Send) -> None:
         """Send the bytes of the sound alone."""
@@ -79,14 +96,14 @@ class Reading:
                         del waiting[:DELTA_BYTES]
             if waiting:
                 await outlet.write(speech.audio_delta(bytes(waiting)))
-            said = -(-self._samples // FRAME_SAMPLES)
-            await outlet.write(speech.audio_done(text_tokens(self._request.input), said) + DONE)
+            usage = self.usage
+            await outlet.write(speech.audio_done(usage.text_in, usage.audio_out) + DONE)
         await outlet.finish()
 
     async def _bytes(self) -> AsyncGenerator[bytes, None]:
         """The bytes of the file in the format asked for, as they are made."""
         form = self._request.form
-        plain = form in ("wav", "pcm")
+        plain = form in PLAIN
         header = streamed_wav_header() if form == "wav" else b""
         async with (
             aclosing(self._spoken()) as sounds,
@@ -104,6 +121,7 @@ class Reading:
                 if sound.pcm.data:
                     self._samples += sound.pcm.samples
                     yield sound.pcm.data
+                    self._work.told(sound)
         if not self._samples:  # of a text without words: players take a short silence, and not every one an empty file
             self._samples = FRAME_SAMPLES
             yield bytes(FRAME_SAMPLES * SAMPLE_BYTES)

@@ -14,9 +14,11 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
 from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
 from vivavoce.core.streams import once
+from vivavoce.core.watching import Watching
 from vivavoce.server.aiml import call_of
 from vivavoce.server.connection import Outlet, send_in_time, while_connected
 from vivavoce.server.forms import chunks, read_form
+from vivavoce.server.observed import watching_turn
 from vivavoce.server.service import Service
 from vivavoce.server.sound import HEARD_RATE, LARGE_BYTES
 from vivavoce.wire import transcription, transcription_errors
@@ -79,9 +81,13 @@ class Transcriptions:
         if transcriber is None:
             raise no_access(request.model)
         asked = Asked(request, ask, transcriber)
-        streams = request.stream and request.counts_tokens and not self._translate
-        work = self._stream(asked, data, send) if streams else self._answer(asked, data, send)
-        await while_connected(receive, work)
+        await while_connected(receive, self._hear_all(asked, data, send))
+
+    async def _hear_all(self, asked: Asked, data: bytes, send: Send) -> None:
+        kind = "translation" if self._translate else "transcription"
+        streams = asked.request.stream and asked.request.counts_tokens and not self._translate
+        with watching_turn(self._service.watch, kind, asked.request.model) as work:
+            await (self._stream if streams else self._answer)(asked, data, send, work)
 
     async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> tuple[TranscriptionRequest, bytes]:
         strict = self._service.strict
@@ -105,8 +111,9 @@ class Transcriptions:
                     raise transcription_errors.upload_too_large(self._upload_bytes, len(body))
         return bytes(body)
 
-    async def _answer(self, asked: Asked, data: bytes, send: Send) -> None:
+    async def _answer(self, asked: Asked, data: bytes, send: Send, work: Watching) -> None:
         pcm = await self._decode(data)
+        work.told(pcm)
         answer = Answer(asked.request, pcm.seconds, translated=self._translate)
         async with aclosing(self._hear(asked, pcm)) as heard:
             async for transcript in heard:
@@ -114,10 +121,11 @@ class Transcriptions:
         body, kind = answer.body()
         await _whole(send, 200, body, kind)
 
-    async def _stream(self, asked: Asked, data: bytes, send: Send) -> None:
+    async def _stream(self, asked: Asked, data: bytes, send: Send, work: Watching) -> None:
         outlet = Outlet(send, EVENTS)
         async with outlet.pinging(self._service.patience_s, self._service.ping_s):
             pcm = await self._decode(data)
+            work.told(pcm)
             answer = Answer(asked.request, pcm.seconds, translated=False)
             async with aclosing(self._hear(asked, pcm)) as heard:
                 async for transcript in heard:

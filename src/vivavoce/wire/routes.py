@@ -80,6 +80,7 @@ OPERATIONS = (
         fails={**PAGE, 503: (Health, Envelope)},
         open=True,
     ),
+    Operation("getMetrics", "GET", "/metrics", "What was measured, for Prometheus.", {PLAIN: (str,)}, fails=FOUND),
     Operation("listModels", "GET", "/models", "All models.", {JSON: (ModelList,)}),
     Operation(
         "retrieveModel",
