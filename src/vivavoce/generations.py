@@ -30,6 +30,7 @@ from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.replies import Replies
 from vivavoce.telemetry.meters import Meters
+from vivavoce.telemetry.traces import Traces
 
 log = logging.getLogger("vivavoce")
 
@@ -51,8 +52,9 @@ class Store:
 class Generations:
     """ASGI: one generation after another."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, traces: Traces | None = None) -> None:
         self._store = store
+        self._traces = traces
         self._meters = Meters()
         self._shelf: Engines = Shelf()
         self._stack = AsyncExitStack()
@@ -74,7 +76,7 @@ class Generations:
         """
         stack = AsyncExitStack()
         try:
-            watch = self._meters if config.server.metrics else None
+            watch = self._watch(config)
             running = await stack.enter_async_context(start(config, self._shelf, watch))
             stack.enter_context(self._meters.showing(running.pools))
             silent = {engine.name for engine in running.engines.values() if engine.pool is None}
@@ -126,6 +128,12 @@ class Generations:
         finally:
             await stack.aclose()
 
+    def _watch(self, config: Config) -> Watch | None:
+        """Who is told of turns and engines; None: nobody, which costs nothing."""
+        watches: list[Watch] = [self._meters] if config.server.metrics else []
+        watches += [self._traces] if self._traces is not None else []
+        return Watches(watches) if len(watches) > 1 else next(iter(watches), None)
+
     def _service(self, config: Config, running: Running, silent: set[str], watch: Watch | None) -> Service:
         return Service(
             models=running.models,
@@ -143,6 +151,7 @@ class Generations:
             replies=self._store.replies,
             watch=watch or Watches(),
             meters=self._meters if config.server.metrics else None,
+            traces=self._traces,
             about=about(running),
             better=better(config, running),
         )

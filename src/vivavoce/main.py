@@ -16,6 +16,7 @@ from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.store.replies import Replies
 from vivavoce.store.sweeping import sweep_for_ever
+from vivavoce.telemetry.traces import tracing
 
 __all__ = ["Running", "about", "serve", "start", "start_engines"]
 
@@ -36,7 +37,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_bound(config))
         kept = await stack.enter_async_context(store(config))
-        generations = Generations(kept)
+        generations = Generations(kept, await stack.enter_async_context(tracing()))
         stack.push_async_callback(generations.end)
         running = await generations.begin(config)
         if again is not None:

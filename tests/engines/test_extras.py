@@ -54,7 +54,7 @@ def test_what_is_missing_is_known_without_importing_it(
 
 def test_the_extras_are_the_projects() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert set(EXTRAS) == set(project["optional-dependencies"]) - {"test"}
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - {"otel", "test", "test-browser"}
     assert {extra.engine for extra in EXTRAS.values()} <= set(project["entry-points"]["vivavoce.engines"])
 
 

@@ -18,7 +18,7 @@ from vivavoce.server.arriving import Arriving
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
-from vivavoce.server.observed import Observed
+from vivavoce.server.observed import Continued, Observed
 from vivavoce.server.playground import FOLDER, Playground, wants_page
 from vivavoce.server.service import Service
 from vivavoce.server.speech import Speech
@@ -146,4 +146,6 @@ def create_app(service: Service) -> ASGIApp:
         # Around the edge: a browser asks first without a key, and its page may read errors too.
         app = CORSMiddleware(app, allow_origins=service.access.origins, allow_methods=["*"], allow_headers=["*"])
     app = Stamped(Arriving(app, service.silence_s))
+    if service.traces is not None:
+        app = Continued(app, service.traces)
     return app if service.meters is None else Observed(app, routes, service.meters)

@@ -12,11 +12,25 @@ from vivavoce.core.turn import Send, Turn, TurnDone, TurnEvent, Usage
 from vivavoce.core.watching import Kind, Watch, Watching
 from vivavoce.server.connection import ClientGone
 from vivavoce.telemetry.meters import Meters
+from vivavoce.telemetry.traces import Traces
 
 OTHER = "other"
 """A path that is nobody's, or a method that it does not take: clients may make up any number of them."""
 NO_ANSWER = "left"
 """The status of a request whose client left before it had one."""
+
+
+class Continued:
+    """ASGI whose spans are part of the trace that a request says it belongs to."""
+
+    def __init__(self, app: ASGIApp, traces: Traces) -> None:
+        self._app = app
+        self._traces = traces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
+        """Answer one request."""
+        with self._traces.continuing(scope.get("headers", ())):
+            await self._app(scope, receive, send)
 
 
 class Observed:

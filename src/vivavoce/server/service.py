@@ -11,6 +11,7 @@ from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.replies import Replies
 from vivavoce.telemetry.meters import Meters
+from vivavoce.telemetry.traces import Traces
 from vivavoce.wire.models import no_access
 
 
@@ -53,6 +54,8 @@ class Service:
     """Who is told of turns."""
     meters: Meters | None = None
     """None: nothing is measured, and `/metrics` is not there."""
+    traces: Traces | None = None
+    """None: a request's `traceparent` is not looked at."""
     about: str = ""
     """One line on which engines are behind it."""
     better: str | None = None
