@@ -75,6 +75,7 @@ MISTAKES = [
 HARMLESS = [
     ('use = "openai"', 'use = "openai"\nworkers = 2', 12, "warning: [engines.up] workers has no effect: openai has"),
     ('use = "openai"', 'use = "openai"\nunload_after = 9', 12, "warning: [engines.up] unload_after has no effect"),
+    ('use = "openai"', 'use = "openai"\nload_s = 9', 12, "warning: [engines.up] load_s has no effect"),
     ('think = ["up", "brain"]', 'think = "up"', 4, "warning: [engines.brain] is used by no model"),
     ('use = "espeak"', 'use = "flite"', 29, "warning: [models.\"talker\"]: engine 'voice' does not speak de, but en"),
     ('default = "voice"', 'default = "up"', 31, "note: [models.\"talker\"]: anna = 'zoe' is not checked: engine 'up'"),

@@ -208,6 +208,7 @@ async def test_a_model_trims_conversations_only_where_it_is_told_to(
     ("wrong", "right", "kind", "said"),
     [
         ('use = "scripted"', 'use = "sripted"', EngineMissing, "there is no engine 'sripted'; installed: "),
+        ('use = "scripted"', 'use = "espeak"\nload_s = 0.001', EngineMissing, "not loaded within 0.001 s (`load_s`)"),
         ("says =", "say =", EngineMissing, "options of 'scripted': Object contains unknown field `say`"),
         ('"echo"', '"slt"', ConfigError, "anna = 'slt' names no voice; there are alloy, echo"),
     ],

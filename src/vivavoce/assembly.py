@@ -102,7 +102,7 @@ def make(config: Config, name: str) -> Engine:
     if remote:
         return Engine(name, settings.use, registry.construct(point, settings.options), None, plays, limits)
     spec, wait_s = Spec(name, point.value, _with_paths(name, settings)), config.limits.wait_ms / 1000
-    pool = Pool(spec, workers=settings.workers, wait_s=wait_s, unload_s=settings.unload_after)
+    pool = Pool(spec, workers=settings.workers, wait_s=wait_s, start_s=settings.load_s, unload_s=settings.unload_after)
     return Engine(name, settings.use, Pooled(pool), pool, plays, limits)
 
 

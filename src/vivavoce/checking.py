@@ -19,7 +19,7 @@ from vivavoce.kinds import Mistake
 from vivavoce.toml_errors import Problem, Source
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-OF_PROCESSES = ("workers", "unload_after")
+OF_PROCESSES = ("workers", "load_s", "unload_after")
 """What says how an engine's own processes run."""
 
 

@@ -83,6 +83,8 @@ class EngineConfig(Struct, forbid_unknown_fields=True):
     """Seconds until it must have begun to answer; unset: 60 where it runs elsewhere, else no limit."""
     between_s: Annotated[float, Meta(gt=0)] | None = None
     """Seconds until it must have gone on; unset: 30 where it runs elsewhere, else no limit."""
+    load_s: Annotated[float, Meta(gt=0)] = 300
+    """Seconds until a local engine must have been loaded: a large model on a slow disk takes minutes."""
     unload_after: Annotated[float, Meta(gt=0)] | None = None
     """Seconds after its last call at which a local engine's processes end; the next call starts them again."""
     options: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -381,7 +381,7 @@ async def test_more_than_a_frame_holds_is_refused_before_it_is_sent(
         ("runtime", {}, "engine 'test': RuntimeError: no weights there"),
         ("bug", {}, "engine 'test': KeyError: 'a bug' (at engines.py"),
         ("abort", {}, "engine 'test' ended while it was loaded"),
-        ("wait", {}, "engine 'test' was not loaded within 0 s"),
+        ("wait", {}, "engine 'test' was not loaded within 0.4 s"),
         ("", {"lod": 1}, "engine 'test': options: Object contains unknown field `lod`"),
         ("", {"parallel": "two"}, "engine 'test': options: Expected `int`, got `str`"),
     ],

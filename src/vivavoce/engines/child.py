@@ -102,7 +102,7 @@ async def _hand_over(process: asyncio.subprocess.Process, orders: dict[str, Any]
             await process.stdin.drain()
             state, content = await read_frame_from(process.stdout)
     except TimeoutError:
-        raise EngineMissing(f"engine '{name}' was not loaded within {limit_s:.0f} s") from None
+        raise EngineMissing(f"engine '{name}' was not loaded within {limit_s:g} s (`load_s`)") from None
     except (Broken, OSError):
         raise EngineMissing(f"engine '{name}' ended while it was loaded; what it printed says why") from None
     if state != "ready":
