@@ -302,8 +302,19 @@ async def test_it_is_ready_only_when_a_brain_elsewhere_has_answered(
     async with served(configured()) as (client, _):
         assert (await client.get("/health/ready")).status_code == 503
         await until(lambda: "engine 'one' does not answer yet: It is down." in caplog.text)
+        await asyncio.sleep(0.05)
+        assert caplog.text.count("does not answer yet") == 1, "it is asked again and again, and said once"
         down.set()
         await until_ready(client, wanted=True)
+        await until(lambda: "engine 'one' answers now" in caplog.text)
+
+
+async def test_it_is_ready_when_one_of_those_that_stand_in_for_one_another_answers(configured: Any) -> None:
+    gone = '[engines.gone]\nuse = "openai"\noptions = { base_url = "http://127.0.0.1:9/v1", model = "nobody" }\n'
+    for role in ("hear", "think", "speak"):
+        text = gone + SCRIPTED.replace(f'{role} = "one"', f'{role} = ["gone", "one"]')
+        async with served(configured(text)) as (client, _):
+            await until_ready(client, wanted=True)
 
 
 async def test_a_brain_elsewhere_may_be_down_when_the_server_starts(configured: Any) -> None:

@@ -82,6 +82,15 @@ def engines_named(config: Config) -> set[str]:
     return {engine for model in config.models.values() for _, _, engine in model.parts()}
 
 
+def choices(config: Config) -> list[frozenset[str]]:
+    """For each part of each model the engines that stand in for one another: it takes one of them."""
+    found: list[frozenset[str]] = []
+    for model in config.models.values():
+        answering = [*model.engines("respond"), *model.engines("think")]
+        found += [frozenset(each) for each in (answering, model.engines("hear"), *model.speakers().values()) if each]
+    return found
+
+
 def roles(config: Config, engine: str) -> frozenset[str]:
     """The roles that models give an engine."""
     return frozenset(role for model in config.models.values() for role in ROLES if engine in model.engines(role))

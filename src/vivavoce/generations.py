@@ -135,6 +135,7 @@ class Generations:
         return Watches(watches) if len(watches) > 1 else next(iter(watches), None)
 
     def _service(self, config: Config, running: Running, silent: set[str], watch: Watch | None) -> Service:
+        needed = assembly.choices(config)
         return Service(
             models=running.models,
             sounds=running.sounds,
@@ -143,7 +144,7 @@ class Generations:
             access=Access(
                 tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
             ),
-            ready=lambda: not silent and running.ready(),
+            ready=lambda: running.ready() and not any(each <= silent for each in needed),
             documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             strict=config.server.strict,
@@ -170,10 +171,15 @@ def while_open(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None
 
 async def _ask_until_it_answers(engine: Engine, silent: set[str]) -> None:
     """Have an engine elsewhere answer once; it may be started after this server."""
+    told = ""
     while engine.name in silent:
         try:
             await assembly.warm(engine)
             silent.discard(engine.name)
         except PublicError as error:
-            log.warning("engine '%s' does not answer yet: %s", engine.name, error.message)
+            if error.message != told:
+                log.warning("engine '%s' does not answer yet: %s", engine.name, error.message)
+            told = error.message
             await asyncio.sleep(ASK_AGAIN_S)
+    if told:
+        log.warning("engine '%s' answers now", engine.name)
