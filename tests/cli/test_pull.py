@@ -157,6 +157,23 @@ def test_a_model_that_is_used_is_only_removed_by_force(run: Run, at: dict[str, s
     assert "is not here; vivavoce models --pulled" in run("remove", "qwen2.5-0.5b", "--yes").err
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["pull", "natural", "--yes", "--config", "nowhere/my.toml"], "nowhere: no such folder"),
+        (["pull", "natural", "--yes", "--config", "taken.toml"], "taken-selftest.json: is a folder"),
+        (["conform", "http://127.0.0.1:9", "--json", "nowhere/found.json"], "nowhere: no such folder"),
+        (["selftest", "--json", "nowhere/found.json"], "nowhere: no such folder"),
+    ],
+)
+def test_what_cannot_be_saved_is_said_before_anything_is_done(
+    run: Run, tmp_path: Path, command: list[str], said: str
+) -> None:
+    (tmp_path / "taken-selftest.json").mkdir()
+    ran = run(*command)
+    assert (ran.code, ran.text, ran.err) == (1, "", f"vivavoce: {said}\n")
+
+
 def test_nobody_to_ask_is_no_consent(run: Run, at: dict[str, str]) -> None:
     run("pull", "qwen2.5-0.5b", **at)
     ran = run("remove", "qwen2.5-0.5b")

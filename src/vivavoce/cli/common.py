@@ -159,6 +159,16 @@ def choose_voice(name: str | None, voices: tuple[str, ...]) -> str:
     return name
 
 
+def check_file(path: Path) -> None:
+    """Find out now, rather than when all is done, that a file cannot be written."""
+    if path.is_dir():
+        fail(f"{path}: is a folder")
+    if not path.parent.is_dir():
+        fail(f"{path.parent}: no such folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        fail(f"{path}: Permission denied")
+
+
 def agreed(question: str, *, yes: bool) -> None:
     """Go on only if that is wanted; where nobody can be asked, only with `--yes`."""
     if yes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli.common import plain_errors
+from vivavoce.cli.common import check_file, plain_errors
 from vivavoce.cli.terminal import STDOUT, Progress, harmless
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def conform(  # noqa: PLR0913, PLR0917 - a command's options
     from vivavoce.conform.subject import Limits  # noqa: PLC0415
 
     with plain_errors():
+        if json is not None and json != STDOUT:
+            check_file(Path(json))
         try:
             groups = examine.groups_named(only or [])
             sound = _sound(audio) if audio is not None else None

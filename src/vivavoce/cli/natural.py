@@ -13,7 +13,7 @@ from vivavoce.catalogue.machine import Machine
 from vivavoce.catalogue.natural import Choice
 from vivavoce.catalogue.pulling import Plan
 from vivavoce.cli import selftest
-from vivavoce.cli.common import agreed, fail
+from vivavoce.cli.common import agreed, check_file, fail
 from vivavoce.cli.pull import fetch, plan
 from vivavoce.cli.terminal import aside
 from vivavoce.engines import extras, libflite, registry
@@ -32,6 +32,11 @@ def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
     if unknown:
         fail(f"--language {unknown[0]}: not a code; it looks like de")
     languages = list(dict.fromkeys(language.lower() for language in languages))
+    path = config or Path(os.environ.get("VIVAVOCE_CONFIG") or USUAL)
+    report = path.with_name(f"{path.stem}-selftest.json")
+    if not path.is_file():  # else it is left as it is
+        check_file(path)
+    check_file(report)
     here = machine.look()
     choice = natural.choose(here, languages, {use for use in registry.names() if not extras.missing(use)})
     _describe(here, choice, languages)
@@ -43,9 +48,8 @@ def pull(languages: list[str], config: Path | None, *, yes: bool) -> None:
         for each in plans:
             fetch(each, http)
     text = natural.configuration(choice, brain, _names(), flite=libflite.installed())
-    path = config or Path(os.environ.get("VIVAVOCE_CONFIG") or USUAL)
     _write(path, text)
-    _try(text, languages, path.with_name(f"{path.stem}-selftest.json"))
+    _try(text, languages, report)
 
 
 def _describe(here: Machine, choice: Choice, languages: list[str]) -> None:

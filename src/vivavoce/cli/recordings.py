@@ -1,10 +1,9 @@
 """Files of sound, as commands take and make them."""
 
-import os
 import sys
 from pathlib import Path
 
-from vivavoce.cli.common import fail
+from vivavoce.cli.common import check_file, fail
 from vivavoce.cli.terminal import STDIN, STDOUT, not_a_terminal
 from vivavoce.core.audio import Pcm
 from vivavoce.core.errors import BadAudio, BadRequest
@@ -25,17 +24,11 @@ def format_of(out: str, given: str | None = None) -> str:
 
 
 def check_place(out: str) -> None:
-    """Find out now, rather than when all is said, that a file cannot be written."""
+    """Find out now, rather than when all is said, that the sound cannot be written."""
     if out == STDOUT:
         not_a_terminal()
-        return
-    path = Path(out)
-    if path.is_dir():
-        fail(f"{out}: is a folder")
-    if not path.parent.is_dir():
-        fail(f"{path.parent}: no such folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        fail(f"{out}: Permission denied")
+    else:
+        check_file(Path(out))
 
 
 def load(file: str) -> bytes:

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 import vivavoce
-from vivavoce.cli.common import ConfigOption, ModelOption, ThinkOption, choose, plain_errors, settle
+from vivavoce.cli.common import ConfigOption, ModelOption, ThinkOption, check_file, choose, plain_errors, settle
 from vivavoce.cli.models import describe
 from vivavoce.cli.terminal import STDOUT, Progress, aside, harmless
 from vivavoce.config import ROLES, Config, ModelConfig
@@ -34,6 +34,8 @@ def selftest(
 ) -> None:
     """Try a model: say and hear, first audio, a tool call, an answer in each language; exits with 1 if one fails."""
     with plain_errors():
+        if json_file is not None and json_file != STDOUT:
+            check_file(Path(json_file))
         settled = settle(config, think)
         name, settings = choose(settled, model)
         if not run(settled, name, settings, language or spoken(settings), json_file):
