@@ -55,6 +55,7 @@ anna = "alloy"
 MISTAKES = [
     ('host = "127.0.0.1"', 'host = "0.0.0.0"', 2, "0.0.0.0 can be reached from other machines: set [server] keys"),
     ('use = "llama"', 'use = "lama"', 5, "[engines.brain] there is no engine 'lama'; installed: espeak, "),
+    ('use = "llama"', 'use = "lama"', 5, "; did you mean 'llama'?"),
     ('model = "weights.gguf"', 'model = "there.gguf"', 7, "engines.brain.options.model: there.gguf: no such file"),
     ('model = "weights.gguf"', 'model = "qwen3-4b"', 7, "[engines.brain] qwen3-4b is not here yet: vivavoce"),
     ('model = "weights.gguf"', 'model = "hf:a/b/c.gguf"', 7, "[engines.brain] hf:a/b/c.gguf is not here yet"),

@@ -112,7 +112,7 @@ def test_a_whole_file_is_read() -> None:
         ('keys = ["$MY_KEY"]', 'keys = [""]', "my.toml:4: [server] keys: a key is empty"),
         ("audio_out = 20", "audio_out = -1", "my.toml:23: models.my.model.price.audio_out: expected `float` >= 0"),
         ("audio_out = 20", "sound = 1", "my.toml:23: unknown key 'sound' in [models.my.model.price]"),
-        ('"trim"', '"drop"', "my.toml:22: models.my.model.on_overflow: invalid enum value 'drop'"),
+        ('"trim"', '"drop"', "my.toml:22: models.my.model.on_overflow: invalid enum value 'drop'; known: refuse, trim"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_place(wrong: str, right: str, said: str) -> None:

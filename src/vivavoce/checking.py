@@ -15,7 +15,7 @@ from vivavoce.core.engines import Card
 from vivavoce.declared import Asked, declared
 from vivavoce.engines import extras, registry
 from vivavoce.engines.child import EngineMissing
-from vivavoce.kinds import Mistake
+from vivavoce.kinds import Mistake, meant
 from vivavoce.toml_errors import Problem, Source
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -35,7 +35,9 @@ def check(config: Config) -> list[Problem]:
         try:
             point = registry.find(settings.use)
         except EngineMissing as missing:
-            mistakes.append((("engines", name, "use"), f"[engines.{name}] {missing}"))
+            mistakes.append(
+                (("engines", name, "use"), f"[engines.{name}] {missing}{meant(settings.use, registry.names())}")
+            )
             continue
         if extra := extras.missing(settings.use):
             mistakes.append((("engines", name, "use"), f"[engines.{name}] pip install 'vivavoce[{extra}]'"))

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator
 from types import UnionType
-from typing import Annotated, Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -89,8 +89,9 @@ def _in_words(error: msgspec.ValidationError, kind: Any) -> str:
     described = [meta.description for meta in said_of(kind) if meta.description]
     if described:
         return f"expected {described[0]}"
-    what = str(error).partition(" - at `")[0]
-    return f"{what[0].lower()}{what[1:]}"
+    what, plain = str(error).partition(" - at `")[0], _fitting(None, kind)
+    known = f"; known: {', '.join(get_args(plain))}" if get_origin(plain) is Literal else ""
+    return f"{what[0].lower()}{what[1:]}{known}"
 
 
 def _without(value: dict[str, Any], steps: Steps) -> dict[str, Any]:
