@@ -102,6 +102,17 @@ async def test_what_is_the_same_goes_on_and_what_is_not_ends(generations: Genera
         assert await said(http) == "One two three."
 
 
+async def test_one_elsewhere_that_has_answered_is_not_asked_again(generations: Generations, tmp_path: Path) -> None:
+    first = await generations.begin(load(written(tmp_path)))
+    assert not first.ready()
+    await until(first.ready)
+    second = await generations.begin(load(written(tmp_path, alias="new")))
+    assert second.ready()
+    third = await generations.begin(load(written(tmp_path, says="Another.")))
+    assert not third.ready()
+    await until(third.ready)
+
+
 async def test_keys_and_names_are_the_newest(generations: Generations, tmp_path: Path) -> None:
     await generations.begin(load(written(tmp_path)))
     async with client(generations) as http:

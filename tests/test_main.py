@@ -102,7 +102,7 @@ async def test_a_file_of_scripted_engines_makes_a_model_that_answers_aloud(confi
         assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Hello there. Bye."
         assert any(isinstance(event, AudioDelta) for event in events)
         assert isinstance(events[-1], TurnDone)
-        assert running.ready()
+        assert all(pool.ready for pool in running.pools)
         assert main.about(running) == "one: scripted"
         assert (model.card.hears, model.card.speaks, model.card.voices) == (True, True, ("anna", "alloy", "echo"))
         assert (model.snapshot, running.models["mine"].snapshot) == ("gpt-4o-mini-audio-preview-2024-12-17", "mine")

@@ -1,8 +1,9 @@
 """Configuration to engines, engines to models: which engine plays which role for whom."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -58,6 +59,13 @@ class Engine:
     limits: Limits = Limits()
     watch: Watch | None = None
     """Who is told of its calls."""
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once one elsewhere has answered, which may be long after the start."""
+
+    @property
+    def there(self) -> bool:
+        """Whether it can be asked, as far as is known."""
+        return self.answered.is_set() if self.pool is None else self.pool.ready
 
     @property
     def in_time(self) -> Any:

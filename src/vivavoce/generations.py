@@ -79,10 +79,10 @@ class Generations:
             watch = self._watch(config)
             running = await stack.enter_async_context(start(config, self._shelf, watch))
             stack.enter_context(self._meters.showing(running.pools))
-            silent = {engine.name for engine in running.engines.values() if engine.pool is None}
-            for name in sorted(silent):
-                while_open(stack, _ask_until_it_answers(running.engines[name], silent))
-            app = create_app(self._service(config, running, silent, watch))
+            for engine in running.engines.values():
+                if engine.pool is None:
+                    while_open(stack, _ask_until_it_answers(engine))
+            app = create_app(self._service(config, running, watch))
         except BaseException:
             await stack.aclose()
             raise
@@ -134,8 +134,7 @@ class Generations:
         watches += [self._traces] if self._traces is not None else []
         return Watches(watches) if len(watches) > 1 else next(iter(watches), None)
 
-    def _service(self, config: Config, running: Running, silent: set[str], watch: Watch | None) -> Service:
-        needed = assembly.choices(config)
+    def _service(self, config: Config, running: Running, watch: Watch | None) -> Service:
         return Service(
             models=running.models,
             sounds=running.sounds,
@@ -144,7 +143,7 @@ class Generations:
             access=Access(
                 tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
             ),
-            ready=lambda: running.ready() and not any(each <= silent for each in needed),
+            ready=running.ready,
             documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             strict=config.server.strict,
@@ -169,13 +168,13 @@ def while_open(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None
     stack.push_async_callback(end)
 
 
-async def _ask_until_it_answers(engine: Engine, silent: set[str]) -> None:
+async def _ask_until_it_answers(engine: Engine) -> None:
     """Have an engine elsewhere answer once; it may be started after this server."""
     told = ""
-    while engine.name in silent:
+    while not engine.answered.is_set():
         try:
             await assembly.warm(engine)
-            silent.discard(engine.name)
+            engine.answered.set()
         except PublicError as error:
             if error.message != told:
                 log.warning("engine '%s' does not answer yet: %s", engine.name, error.message)

@@ -33,6 +33,8 @@ class Running:
     models: Mapping[str, Model]
     sounds: Sounds
     media: Engine
+    needed: Collection[Collection[str]] = ()
+    """Of each of these engines one must be there."""
 
     @property
     def pools(self) -> list[Pool]:
@@ -40,8 +42,9 @@ class Running:
         return [engine.pool for engine in (self.media, *self.engines.values()) if engine.pool is not None]
 
     def ready(self) -> bool:
-        """Whether every process runs; each has answered once before it was listed here."""
-        return all(pool.ready for pool in self.pools)
+        """Whether every process runs, and each part of each model has an engine that has answered."""
+        needed = [any(self.engines[name].there for name in each) for each in self.needed]
+        return all(pool.ready for pool in self.pools) and all(needed)
 
 
 @asynccontextmanager
@@ -60,7 +63,8 @@ async def start(
     async with start_engines(config, assembly.engines_named(config), shelf) as running:
         refuse(checking.misfits(config, {name: engine.card for name, engine in running.engines.items()}))
         watched = {name: replace(engine, watch=watch) for name, engine in running.engines.items()}
-        yield replace(running, models=assembly.models(config, watched))
+        models = assembly.models(config, watched)
+        yield replace(running, models=models, needed=assembly.choices(config))
 
 
 @asynccontextmanager
