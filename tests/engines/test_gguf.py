@@ -25,6 +25,7 @@ from vivavoce.core.turn import (
     Turn,
     TurnDone,
 )
+from vivavoce.engines import prompts
 from vivavoce.engines.llama import Llama
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -202,6 +203,18 @@ def test_a_thought_is_counted_and_not_said(make: Make, template: str) -> None:
     assert (said(events), done.reason) == ("".join(ANSWER), "stop")
     assert done.usage.text_out == len(opened) + len(ANSWER) + 1
     assert sum(event.tokens for event in events) == len(opened) + len(ANSWER)
+
+
+def test_only_a_small_model_is_shown_how_to_be_short_and_made_to(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences = [f" {number} sheep." for number in range(20)]
+    model = Tiny([["\n", *sentences]])
+    monkeypatch.setattr(prompts, "SHORT", 5)
+    short = whole(make(model, instruction=None), turn())
+    assert (said(short[0]), short[1].reason) == ("".join(sentences[:5]).strip(), "stop")
+    monkeypatch.setattr(prompts, "SMALL", 0)
+    long = whole(make(model, instruction=None), turn())
+    assert (said(long[0]), long[1].reason) == ("".join(sentences).strip(), "stop")
+    assert short[1].usage.text_in > long[1].usage.text_in + 50
 
 
 def test_a_template_is_told_whether_to_have_the_model_think(make: Make) -> None:

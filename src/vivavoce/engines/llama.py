@@ -16,21 +16,12 @@ from vivavoce.engines import toolcalls
 from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
 from vivavoce.engines.options import LocalFile
-from vivavoce.engines.prompts import THOUGHTLESS, Refusal, chat_request, ending, refused, with_tools
+from vivavoce.engines.prompts import THOUGHTLESS, Refusal, chat_request, ending, refused, usual, with_tools
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
 from vivavoce.engines.shapes import bad_parameters
 
 Event: TypeAlias = TextDelta | ToolCallDelta | TurnDone | None
-INSTRUCTION = """You are a helpful voice assistant. Give short, direct answers.
-
-User: What is the capital of Spain?
-Assistant: The capital of Spain is Madrid.
-User: How do you spell fish?
-Assistant: F, I, S, H.
-User: My name is Sam. What is my name?
-Assistant: Your name is Sam."""
-"""A small model is shown what a short spoken answer is rather than told: see `bench/questions.py`."""
 RESERVED = 512
 """Most tokens set aside for an answer before it begins."""
 
@@ -51,13 +42,14 @@ class Llama:
         """-1: as many as fit; 999: all."""
         threads: int = 0
         """0: half of the cores this process may use."""
-        instruction: str = INSTRUCTION
-        """What the model is told where the client sent no system message."""
+        instruction: str | None = None
+        """What the model is told where the client sent no system message; unset: to be short, and a small one how."""
         temperature: float = 0.0
         """Where the client set none."""
-        max_answer: int = 96
+        max_answer: int | None = None
         """Tokens after which an answer in words ends with its sentence, twice as many after which it ends anywhere,
-        whatever the client allows; 0: no such limit. A call, or an answer in JSON, has only the client's."""
+        whatever the client allows; 0: no such limit; unset: 96 for a model of less than a billion parameters, else
+        none. A call, or an answer in JSON, has only the client's."""
         template: LocalFile = ""
         """Path of a chat template (Jinja) in place of the model's own."""
         reasoning: bool = False
@@ -81,6 +73,9 @@ class Llama:
             self.close()
             raise ValueError(f"{options.mmproj} does not hear")
         self._context = int(known["default_generation_settings"]["n_ctx"])
+        told, soft = usual(self._llama.parameters())
+        self._instruction = told if options.instruction is None else options.instruction
+        self._max_answer = soft if options.max_answer is None else options.max_answer
         self._knows_tools = bool(known.get("chat_template_caps", {}).get("supports_tool_calls"))
         self._room = Room(max(self._context, options.context))
         self._mark = self.count([toolcalls.MARK])[0]
@@ -121,9 +116,9 @@ class Llama:
             return
         chosen = self._options
         told = turn if self._knows_tools else toolcalls.told(turn)
-        soft = 0 if turn.schema else chosen.max_answer
+        soft = 0 if turn.schema else self._max_answer
         # no other limit here: a call or a thought in the model's own format is only known as one while it is read
-        request = chat_request(told, chosen.instruction, chosen.temperature, self._context)
+        request = chat_request(told, self._instruction, chosen.temperature, self._context)
         request = request if self._knows_tools else ending(told, request)
         request |= {"chat_template_kwargs": {"enable_thinking": True}} if chosen.reasoning else THOUGHTLESS
         request |= with_tools(turn) if own else {}

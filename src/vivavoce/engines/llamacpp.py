@@ -90,6 +90,10 @@ class LlamaCpp:
         """What it says of the model: context, chat template."""
         return self.ask("GET", [("/props", "")])[0]
 
+    def parameters(self) -> int:
+        """How many it has."""
+        return int(self.ask("GET", [("/v1/models", "")])[0]["data"][0]["meta"]["n_params"])
+
     def ask(self, method: str, requests: list[tuple[str, str]]) -> list[Any]:
         """The JSON answers to requests, each a path and a body, that take no slot."""
         return _ask(self._private / LISTENER, method, requests)

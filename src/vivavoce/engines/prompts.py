@@ -12,6 +12,19 @@ from vivavoce.engines.logprobs import biases, candidates
 from vivavoce.engines.schemas import parsed
 from vivavoce.engines.shapes import answer_format, bad_schema, tools_of
 
+INSTRUCTION = """You are a helpful voice assistant. Give short, direct answers.
+
+User: What is the capital of Spain?
+Assistant: The capital of Spain is Madrid.
+User: How do you spell fish?
+Assistant: F, I, S, H.
+User: My name is Sam. What is my name?
+Assistant: Your name is Sam."""
+"""A small model is shown what a short spoken answer is: see `bench/questions.py`. Others are told the first line."""
+SMALL = 1_000_000_000
+"""Parameters; a model with fewer is shown rather than told, and rambles where nothing ends its answer."""
+SHORT = 96
+"""Tokens after which its answer ends with its sentence."""
 SCHEMA_ANSWER = 1024
 """Most tokens of an answer in JSON, where the client set no limit: half a document is of no use to anyone."""
 THOUGHTLESS = {"chat_template_kwargs": {"enable_thinking": False}}
@@ -38,6 +51,13 @@ number ::= "-"? ("0" | [1-9] [0-9]{0,11}) ("." [0-9]{1,6})?
 string ::= "\"" ([^"\\\x00-\x1F\x7F] | "\\" ["\\/bfnrt]){0,160} "\""
 """
 """Any JSON object that ends: in one without bounds a small model loses itself until the last token it may write."""
+
+
+def usual(parameters: int) -> tuple[str, int]:
+    """What a model of so many parameters is told, and after how many tokens its answer ends with its sentence (0: when
+    it likes), where nothing else is configured.
+    """
+    return (INSTRUCTION, SHORT) if parameters < SMALL else (INSTRUCTION.partition("\n")[0], 0)
 
 
 def chat_request(turn: Turn, instruction: str, temperature: float, most: int) -> dict[str, Any]:
