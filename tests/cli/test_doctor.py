@@ -46,7 +46,7 @@ def test_what_can_serve_exits_with_0(run: Run, tmp_path: Path, closed: int) -> N
     assert said(lines, "config") == [("ok", "vivavoce.toml")]
     assert ["ok", "hears,", "thinks, speaks script: scripted"] in lines
     assert said(lines, "data") == [("ok", f"{tmp_path / 'home/data'} (not there yet)")]
-    assert said(lines, "weights")[0][0] == "tip"
+    assert said(lines, "weights")[0][0] == "ok"
     assert said(lines, "brain")[0][1].startswith("no other one on this machine")
     assert not (tmp_path / "home").exists()
 
@@ -138,7 +138,7 @@ def embedded_default(home: Path) -> Config:
 def test_missing_weights_matter_only_where_they_think(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
     assert health.weights(embedded_default(tmp_path)).mark == "no"
-    assert health.weights(Config()).mark == "tip"
+    assert health.weights(Config()) == ("ok", "weights", "the embedded model is not here, and is not needed")
 
 
 def test_flite_is_advised_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

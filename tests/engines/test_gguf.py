@@ -25,7 +25,7 @@ from vivavoce.core.turn import (
     Turn,
     TurnDone,
 )
-from vivavoce.engines import prompts
+from vivavoce.engines import llama, prompts
 from vivavoce.engines.llama import Llama
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -211,8 +211,10 @@ def test_only_a_small_model_is_shown_how_to_be_short_and_made_to(make: Make, mon
     monkeypatch.setattr(prompts, "SHORT", 5)
     short = whole(make(model, instruction=None), turn())
     assert (said(short[0]), short[1].reason) == ("".join(sentences[:5]).strip(), "stop")
-    monkeypatch.setattr(prompts, "SMALL", 0)
-    long = whole(make(model, instruction=None), turn())
+    monkeypatch.setattr(llama, "SMALL", 0)
+    larger = make(model, instruction=None)
+    assert larger.card().note == ""
+    long = whole(larger, turn())
     assert (said(long[0]), long[1].reason) == ("".join(sentences).strip(), "stop")
     assert short[1].usage.text_in > long[1].usage.text_in + 50
 

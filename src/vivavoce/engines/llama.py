@@ -16,7 +16,7 @@ from vivavoce.engines import toolcalls
 from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
 from vivavoce.engines.options import LocalFile
-from vivavoce.engines.prompts import THOUGHTLESS, Refusal, chat_request, ending, refused, usual, with_tools
+from vivavoce.engines.prompts import SMALL, THOUGHTLESS, Refusal, chat_request, ending, refused, usual, with_tools
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
 from vivavoce.engines.shapes import bad_parameters
@@ -73,7 +73,8 @@ class Llama:
             self.close()
             raise ValueError(f"{options.mmproj} does not hear")
         self._context = int(known["default_generation_settings"]["n_ctx"])
-        told, soft = usual(self._llama.parameters())
+        self._small = self._llama.parameters() < SMALL
+        told, soft = usual(small=self._small)
         self._instruction = told if options.instruction is None else options.instruction
         self._max_answer = soft if options.max_answer is None else options.max_answer
         self._knows_tools = bool(known.get("chat_template_caps", {}).get("supports_tool_calls"))
@@ -89,7 +90,7 @@ class Llama:
             max_output=self._context,
             parallel=self._options.parallel,
             listens=bool(self._options.mmproj),
-            note="any GGUF, or `--think URL#model`, answers far better",
+            note="any larger GGUF, or `--think URL#model`, answers far better" if self._small else "",
         )
 
     def close(self) -> None:

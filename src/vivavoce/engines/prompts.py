@@ -53,11 +53,11 @@ string ::= "\"" ([^"\\\x00-\x1F\x7F] | "\\" ["\\/bfnrt]){0,160} "\""
 """Any JSON object that ends: in one without bounds a small model loses itself until the last token it may write."""
 
 
-def usual(parameters: int) -> tuple[str, int]:
-    """What a model of so many parameters is told, and after how many tokens its answer ends with its sentence (0: when
-    it likes), where nothing else is configured.
+def usual(*, small: bool) -> tuple[str, int]:
+    """What a model is told, and after how many tokens its answer ends with its sentence (0: when it likes), where
+    nothing else is configured.
     """
-    return (INSTRUCTION, SHORT) if parameters < SMALL else (INSTRUCTION.partition("\n")[0], 0)
+    return (INSTRUCTION, SHORT) if small else (INSTRUCTION.partition("\n")[0], 0)
 
 
 def chat_request(turn: Turn, instruction: str, temperature: float, most: int) -> dict[str, Any]:
