@@ -63,12 +63,16 @@ MISTAKES = [
     ("context = 512", 'mmproj = "there.gguf"', 8, "engines.brain.options.mmproj: there.gguf: no such file"),
     ("context = 512", 'template = "~/there.jinja"', 8, "engines.brain.options.template: ~/there.jinja: no such file"),
     ("context = 512", 'context = "512"', 8, "engines.brain.options.context: expected `int`, got `str`"),
+    ("context = 512", "context = -1", 8, "engines.brain.options.context: expected `int` >= 0"),
+    ("context = 512", "parallel = 0", 8, "engines.brain.options.parallel: expected `int` >= 1"),
+    ('model = "$MODEL"', "connect_s = 0", 14, "engines.up.options.connect_s: expected `float` > 0.0"),
     ("context = 512", "contxt = 512", 8, "unknown key 'contxt' in [engines.brain.options]; did you mean 'context'?"),
     ('"http://localhost:1/v1"', '"localhost:1/v1"', 13, "engines.up.options.base_url: expected an address"),
     ('"$MODEL"', '"$NOT_SET"', 14, "$NOT_SET is not set in the environment"),
     ('options = { model = "folder" }', 'options = { model = "x" }', 21, "engines.ear.options.model: x: no such folder"),
     ('think = ["up", "brain"]', 'think = ["up", "voice"]', 25, "[models.\"talker\"]: engine 'voice' (espeak) cannot think"),  # noqa: E501
     ('think = ["up", "brain"]', 'think = ["up", "bran"]', 25, "names engine 'bran', which is not there; did you mean 'brain'"),  # noqa: E501
+    ('aliases = ["chatty"]', 'language = "German"', 26, "models.talker.language: expected a language, such as en"),
     ('aliases = ["chatty"]', 'aliases = ["chatty", "chatty"]', 26, "'chatty' is the name of two models, or twice"),
     ('de = "voice"', 'de = "brain"', 29, "[models.\"talker\"]: engine 'brain' (llama) cannot speak"),
     ('anna = "alloy"', 'anna = "aloy"', 31, "[models.\"talker\"]: anna = 'aloy' names no voice; there are alloy"),

@@ -140,7 +140,7 @@ def test_everything_wrong_is_told_at_once() -> None:
         "my.toml:3: unknown key 'prot' in [server]; did you mean 'port'?",
         "my.toml:10: engines.brain.workers: expected `int` >= 1",
         "my.toml:11: $NOT_SET is not set in the environment",
-        "my.toml:21: models.my.model.language: expected `str`, got `int`",
+        "my.toml:21: models.my.model.language: expected a language, such as en",
         "my.toml:24: unknown key 'sever'; did you mean 'server'?",
     )
     names = WHOLE.replace('hear = "ear"', 'hear = "eer"').replace('["mine"]', '["my.model"]')
@@ -174,7 +174,7 @@ aliases = ["n"]
         "my.toml:6: models.m.think.1: expected `str`, got `int`",
         "my.toml:7: [models.\"m\"] names engine 'b', which is not there",
         "my.toml:8: [models.\"m\"] names engine 'c', which is not there",
-        "my.toml:9: models.m.language: expected `str`, got `int`",
+        "my.toml:9: models.m.language: expected a language, such as en",
         "my.toml:10: models.m.voices.x: expected `str`, got `int`",
         "my.toml:11: 'n' is the name of two models, or twice that of one",
         "my.toml:13: models.o.respond: expected `str | array | null`, got `int`",

@@ -17,6 +17,7 @@ VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 Names: TypeAlias = str | Annotated[list[str], Meta(min_length=1)]
 """One engine, or several in the order in which they are tried."""
 Role: TypeAlias = Literal["hear", "think", "speak", "respond"]
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$"
 PLACE = re.compile(r"at line (\d+)")
 ROLES: tuple[Role, ...] = ("hear", "think", "speak", "respond")
 
@@ -111,7 +112,7 @@ class ModelConfig(Struct, forbid_unknown_fields=True):
     aliases: list[str] = field(default_factory=list[str])
     voices: dict[str, str] = field(default_factory=dict[str, str])
     """A name clients use, and the voice it stands for."""
-    language: str = "en"
+    language: Annotated[str, Meta(pattern=LANGUAGE, description="a language, such as en")] = "en"
     """ISO-639-1; of text whose script does not tell."""
     on_overflow: Literal["refuse", "trim"] = "refuse"
     """What becomes of a conversation that is longer than the context."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -15,7 +15,7 @@ from vivavoce.core.turn import TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.engines import toolcalls
 from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
-from vivavoce.engines.options import LocalFile
+from vivavoce.engines.options import AtLeastOne, Count, LocalFile
 from vivavoce.engines.prompts import SMALL, THOUGHTLESS, Refusal, chat_request, ending, refused, usual, with_tools
 from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
@@ -34,19 +34,19 @@ class Llama:
 
         model: LocalFile
         """Path of the GGUF file."""
-        context: int = 8192
+        context: Count = 8192
         """Tokens of all the answers in work together, prompts included; 0: as many as the file says the model was
         trained with. One answer never has more than that."""
-        parallel: int = 4
-        gpu_layers: int = 0
+        parallel: AtLeastOne = 4
+        gpu_layers: Annotated[int, msgspec.Meta(ge=-1)] = 0
         """-1: as many as fit; 999: all."""
-        threads: int = 0
+        threads: Count = 0
         """0: half of the cores this process may use."""
         instruction: str | None = None
         """What the model is told where the client sent no system message; unset: to be short, and a small one how."""
-        temperature: float = 0.0
+        temperature: Annotated[float, msgspec.Meta(ge=0)] = 0.0
         """Where the client set none."""
-        max_answer: int | None = None
+        max_answer: Count | None = None
         """Tokens after which an answer in words ends with its sentence, twice as many after which it ends anywhere,
         whatever the client allows; 0: no such limit; unset: 96 for a model of less than a billion parameters, else
         none. A call, or an answer in JSON, has only the client's."""

@@ -15,7 +15,7 @@ from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone
 from vivavoce.engines import chat_api, speech_api, transcription_api
 from vivavoce.engines.chat_api import Dialect
-from vivavoce.engines.options import Address
+from vivavoce.engines.options import Address, Seconds
 from vivavoce.engines.remote import RemoteModel
 from vivavoce.engines.telling import SILENT, Telling, Told, tokens
 from vivavoce.engines.upstream import Upstream
@@ -34,7 +34,7 @@ class OpenAICompatible:
         model: str = ""
         """Empty: the first one the server lists, for as long as it has that."""
         api_key: str = ""
-        connect_s: float = 5.0
+        connect_s: Seconds = 5.0
         """Until it takes a connection."""
         retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 1
         """How often a request is sent again of which nothing was answered."""

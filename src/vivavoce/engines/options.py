@@ -16,3 +16,8 @@ FolderOrName: TypeAlias = Annotated[str, Meta(extra={PATH: "folder or name"})]
 """A folder of this machine, or a name that only the engine's library knows."""
 Address: TypeAlias = Annotated[str, Meta(pattern=ADDRESS, description="an address, such as http://localhost:11434/v1")]
 """Where a server is."""
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+"""How many; mostly 0 leaves it to somebody."""
+AtLeastOne: TypeAlias = Annotated[int, Meta(ge=1)]
+Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
+Probability: TypeAlias = Annotated[float, Meta(gt=0, le=1)]

@@ -12,6 +12,7 @@ from pocketsphinx import Decoder  # pyright: ignore[reportUnknownVariableType]  
 from vivavoce.core.audio import SAMPLE_BYTES, Pcm
 from vivavoce.core.engines import Card, Hearing, Transcript, Word
 from vivavoce.core.errors import BadAudio, BadRequest
+from vivavoce.engines.options import Probability
 
 RATE = 16_000
 _BLOCK = RATE // 10 * SAMPLE_BYTES  # 100 ms: how often a call can be stopped
@@ -33,11 +34,11 @@ class PocketSphinx:
     class Options(msgspec.Struct, forbid_unknown_fields=True):
         """How hard to listen: smaller beams are wider, hear better and take longer."""
 
-        beam: float = 1e-80
-        word_beam: float = 1e-60
-        flat_beam: float = 1e-80
+        beam: Probability = 1e-80
+        word_beam: Probability = 1e-60
+        flat_beam: Probability = 1e-80
         """The same for the second pass."""
-        flat_word_beam: float = 1e-40
+        flat_word_beam: Probability = 1e-40
 
     def __init__(self, options: Options | None = None) -> None:
         """Load the model: about a second, 120 MB."""

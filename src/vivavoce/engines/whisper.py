@@ -16,7 +16,7 @@ from vivavoce.core.engines import Card, Hearing, Transcript, Word
 from vivavoce.core.errors import BadRequest
 from vivavoce.engines.beside import Give, beside
 from vivavoce.engines.extras import ModelMissing, library
-from vivavoce.engines.options import FolderOrName
+from vivavoce.engines.options import AtLeastOne, Count, FolderOrName
 
 RATE = 16_000
 UNHEARD = "This server's recogniser does not hear that language."
@@ -35,13 +35,13 @@ class FasterWhisper:
         """Its folder, or the name of one in the hub's cache, such as `small`."""
         device: str = "auto"
         compute_type: str = "default"
-        threads: int = 0
+        threads: Count = 0
         """0: as many as the library thinks best."""
-        parallel: int = 1
+        parallel: AtLeastOne = 1
         """Calls at once; each takes memory and threads of its own."""
         language: str = ""
         """ISO-639-1: what it hears unless a request says otherwise; unset: told from the sound."""
-        beam: int = 5
+        beam: AtLeastOne = 5
         vad_filter: bool = False
         """Whether to leave out what is not speech."""
 

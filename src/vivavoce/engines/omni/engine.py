@@ -17,7 +17,7 @@ from vivavoce.engines.beside import Give, beside
 from vivavoce.engines.extras import ModelMissing
 from vivavoce.engines.omni.asking import Asked, check_served, messages
 from vivavoce.engines.omni.model import RATE, Model
-from vivavoce.engines.options import FolderOrName
+from vivavoce.engines.options import AtLeastOne, FolderOrName, Seconds
 
 Event: TypeAlias = TextDelta | AudioDelta | TurnDone
 
@@ -38,9 +38,9 @@ class Omni:
         """Such as `bfloat16`; `auto`: as its weights are."""
         voices: dict[str, str] = {}
         """Names for its speakers; unset: their own."""
-        max_answer: int = 512
+        max_answer: AtLeastOne = 512
         """Most tokens of an answer's words."""
-        max_speech_s: float = 120.0
+        max_speech_s: Seconds = 120.0
         """Most seconds of an answer's sound."""
         instruction: str = ""
         """What the model is told before anything a client tells it."""

@@ -9,7 +9,7 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
 from vivavoce.core.errors import BadRequest, unknown_voice
 from vivavoce.engines.extras import library
-from vivavoce.engines.options import LocalFile, LocalFolder
+from vivavoce.engines.options import AtLeastOne, Count, LocalFile, LocalFolder
 from vivavoce.engines.sherpa import models
 from vivavoce.engines.sherpa.ears import RATE, Ears
 from vivavoce.engines.sherpa.files import Setting
@@ -31,11 +31,11 @@ class SherpaOnnx:
         """As the library calls it, such as `whisper` or `vits`; unset: told from the folder."""
         streaming: bool | None = None
         """Whether the recogniser streams; unset: whether the folder's name says so."""
-        threads: int = 2
+        threads: AtLeastOne = 2
         device: str = "cpu"
         language: str = ""
         """ISO-639-1: the one it hears or speaks; unset: any."""
-        voices: dict[str, int] = {}
+        voices: dict[str, Count] = {}
         """Names for its speakers; unset: their numbers."""
         reference: LocalFile = ""
         """A WAV file of the voice to sound like, for models that want one."""
