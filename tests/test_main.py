@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,10 +21,12 @@ from tests.support.waiting import until
 from vivavoce import generations, main
 from vivavoce.assembly import Engine
 from vivavoce.config import Config, ConfigError, EngineConfig, ServerConfig, StoreConfig, load
+from vivavoce.core.audio import Pcm
 from vivavoce.core.context import too_long
-from vivavoce.core.engines import Card
+from vivavoce.core.engines import Card, Hearing
 from vivavoce.core.errors import BadRequest, EngineFailed
-from vivavoce.core.models import Price
+from vivavoce.core.models import Model, Price
+from vivavoce.core.streams import once
 from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
 from vivavoce.defaults import VOICES, thinking_at
 from vivavoce.engines.child import EngineMissing
@@ -137,6 +139,32 @@ def test_what_would_make_it_better_is_said_of_the_engines_it_comes_with_alone() 
     assert said(hear="pocketsphinx", think="mine.gguf", speak="espeak") == embedded.replace(", brain", "")
     assert said(hear="openai", think="openai", speak="flite") == embedded.replace("ear, brain and ", "")
     assert said(hear="openai", think="mine.gguf", speak="openai") is None
+
+
+async def test_models_with_the_same_ear_share_what_it_hears(configured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Hearing] = []
+    transcribe = scripted.Scripted.transcribe
+
+    def listen(self: scripted.Scripted, audio: AsyncIterable[Pcm], asked: Hearing) -> Any:
+        heard.append(asked)
+        return transcribe(self, audio, asked)
+
+    monkeypatch.setattr(scripted.Scripted, "transcribe", listen)
+
+    async def transcribed(model: Model, **asked: Any) -> list[str]:
+        assert model.transcriber is not None
+        return [each.text async for each in model.transcriber.transcribe(once(scripted.tone(0.2)), Hearing(**asked))]
+
+    config = configured()
+    async with main.store(config) as store, main.start(config, memory=store.heard) as running:
+        for name in ("mine", "gpt-4o-mini-audio-preview", "mine"):
+            assert await transcribed(running.models[name]) == ["hello world"]
+        assert len(heard) == 1
+        await transcribed(running.models["mine"], project="another")
+        assert len(heard) == 2
+    config.store.heard_minutes = 0
+    async with main.store(config) as store:
+        assert store.heard is None
 
 
 async def test_a_voice_of_ones_own_name_is_the_engines(configured: Any, spoken: list[tuple[str, str]]) -> None:

@@ -16,6 +16,7 @@ from vivavoce.core.engines import Card, Hearing, Synthesizer, Utterance
 from vivavoce.core.errors import BadRequest, PublicError
 from vivavoce.core.listening import Piecewise
 from vivavoce.core.models import Model, ModelCard, Price
+from vivavoce.core.recalling import How, Memory, Recalling
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
 from vivavoce.core.turn import Message, Sampling, Speech, Stream, Text, Turn, TurnEvent
 from vivavoce.core.watching import Watch, Watched
@@ -74,6 +75,11 @@ class Engine:
         timed = self.itself if limits == Limits() else Timed(self.itself, limits.first_s, limits.between_s)
         return timed if self.watch is None else Watched(timed, self.name, self.watch)
 
+    def looked_up(self, how: How) -> None:
+        """Tell the watch, if any, how a recording came to its words."""
+        if self.watch is not None:
+            self.watch.looked_up("heard", found=how != "heard")
+
     @property
     def card(self) -> Card:
         """What it is and can do."""
@@ -131,18 +137,23 @@ def _with_paths(name: str, settings: EngineConfig) -> dict[str, Any]:
         raise EngineMissing(f"engine '{name}': {error}") from None
 
 
-def models(config: Config, engines: Mapping[str, Engine]) -> dict[str, Model]:
-    """The models a configuration names, by each of their names."""
+def models(config: Config, engines: Mapping[str, Engine], memory: Memory | None = None) -> dict[str, Model]:
+    """The models a configuration names, by each of their names. What is heard is kept in `memory`."""
     found: dict[str, Model] = {}
+    ears = {
+        name: Recalling(engine.in_time, _identity(config.engines[name], engine), memory, engine.looked_up)
+        for name, engine in engines.items()
+        if "hear" in engine.plays
+    }
     for name, settings in config.models.items():
         card = _card(settings, engines)
-        hear = hearer(settings, engines)
+        hear = _first_of([ears[name] for name in settings.engines("hear")])
         speak = speaker(settings, engines) if settings.speak else None
-        ears = Piecewise(hear, _at_once(settings, engines)) if hear else None
+        piecewise = Piecewise(hear, _at_once(settings, engines)) if hear else None
         responder = _responder(settings, engines, hear, speak)
         for alias in (name, *settings.aliases):
             price = _price(settings.price or PRICES.get(alias))
-            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, ears, speak, price)
+            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, piecewise, speak, price)
     return found
 
 
@@ -152,6 +163,11 @@ def _price(written: PriceConfig | None) -> Price | None:
         return None
     each = (written.text_in, written.text_out, written.audio_in, written.audio_out)
     return Price(*(Decimal(repr(dollars)) for dollars in each))
+
+
+def _identity(settings: EngineConfig, engine: Engine) -> str:
+    """What an ear is known by: with another model, or other options, a recording is heard anew."""
+    return f"{settings.use} {engine.card} {settings.options}"
 
 
 def hearer(settings: ModelConfig, engines: Mapping[str, Engine]) -> Any:

@@ -73,6 +73,12 @@ class StoreConfig(Struct, forbid_unknown_fields=True):
     """How long chats with `store: true` are kept; 0: none is."""
     completions: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
     """How many of these chats."""
+    heard_minutes: Annotated[float, Meta(ge=0, le=1440)] = 60
+    """How long the words of a recording are kept, so that it need not be heard again; 0: they are not."""
+    heard: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
+    """Of how many recordings."""
+    heard_mb: Annotated[float, Meta(gt=0)] = 16
+    """Of all these words."""
 
 
 class EngineConfig(Struct, forbid_unknown_fields=True):

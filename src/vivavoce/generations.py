@@ -28,6 +28,7 @@ from vivavoce.shelf import Shelf
 from vivavoce.starting import Engines, Running, about, better, start
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
+from vivavoce.store.heard import Heard
 from vivavoce.store.replies import Replies
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
@@ -47,6 +48,7 @@ class Store:
     answers: Answers
     completions: Completions
     replies: Replies | None
+    heard: Heard | None
 
 
 class Generations:
@@ -77,7 +79,7 @@ class Generations:
         stack = AsyncExitStack()
         try:
             watch = self._watch(config)
-            running = await stack.enter_async_context(start(config, self._shelf, watch))
+            running = await stack.enter_async_context(start(config, self._shelf, watch, self._store.heard))
             stack.enter_context(self._meters.showing(running.pools))
             for engine in running.engines.values():
                 if engine.pool is None:

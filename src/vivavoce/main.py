@@ -14,6 +14,7 @@ from vivavoce.starting import Running, about, start, start_engines
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
+from vivavoce.store.heard import Heard
 from vivavoce.store.replies import Replies
 from vivavoce.store.sweeping import sweep_for_ever
 from vivavoce.telemetry.traces import tracing
@@ -62,10 +63,22 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
             lifetime_s=config.store.replies_hours * 3600,
             room=int(config.store.replies_mb * 1024 * 1024),
         )
+        heard = Heard(
+            database,
+            lifetime_s=config.store.heard_minutes * 60,
+            most=config.store.heard,
+            room=int(config.store.heard_mb * 1024 * 1024),
+        )
+        while_open(stack, sweep_for_ever(heard.sweep, "expired words"))
         while_open(stack, sweep_for_ever(answers.sweep, "expired answers"))
         while_open(stack, sweep_for_ever(replies.sweep, "expired replies"))
         while_open(stack, sweep_for_ever(completions.sweep, "expired completions"))
-        yield Store(answers, completions, replies if config.store.replies_hours else None)
+        yield Store(
+            answers,
+            completions,
+            replies if config.store.replies_hours else None,
+            heard if config.store.heard_minutes else None,
+        )
 
 
 def _bound(config: Config) -> socket.socket:

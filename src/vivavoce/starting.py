@@ -12,6 +12,7 @@ from vivavoce.assembly import Engine
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config, Role, refuse
 from vivavoce.core.models import Model
+from vivavoce.core.recalling import Memory
 from vivavoce.core.tasks import together
 from vivavoce.core.watching import Watch
 from vivavoce.engines.child import EngineMissing, Spec
@@ -49,12 +50,12 @@ class Running:
 
 @asynccontextmanager
 async def start(
-    config: Config, shelf: Engines | None = None, watch: Watch | None = None
+    config: Config, shelf: Engines | None = None, watch: Watch | None = None, memory: Memory | None = None
 ) -> AsyncGenerator[Running, None]:
     """Start every engine that a model names, have each process answer once, and stop them in the end.
 
     What is on the `shelf` runs already, and is stopped by the last who uses it. `watch` is told of what the models have
-    engines do.
+    engines do; what is heard is kept in `memory`.
 
     Raises:
         EngineMissing: one cannot be started, or does not answer.
@@ -63,7 +64,7 @@ async def start(
     async with start_engines(config, assembly.engines_named(config), shelf) as running:
         refuse(checking.misfits(config, {name: engine.card for name, engine in running.engines.items()}))
         watched = {name: replace(engine, watch=watch) for name, engine in running.engines.items()}
-        models = assembly.models(config, watched)
+        models = assembly.models(config, watched, memory)
         yield replace(running, models=models, needed=assembly.choices(config))
 
 

@@ -19,6 +19,7 @@ from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript
 from vivavoce.core.errors import EngineFailed, Overloaded, RateLimited, TryLater
+from vivavoce.server.caller import ANYONE
 from vivavoce.testing.scripted import tone
 
 PATH = "/v1/audio/transcriptions"
@@ -131,10 +132,10 @@ async def test_what_is_asked_reaches_the_engine(audio: Served, ear: Recogniser) 
     await post(audio, language="de-DE", response_format="srt", path="/audio/transcriptions")
     await post(audio, **{"languages[]": "fr", "keywords[]": ["Ann", "Bob"], "unknown": "let through"})
     assert ear.asked == [
-        Hearing("en", "names"),
-        Hearing(),
-        Hearing("de", words=True),
-        Hearing("fr", "Ann, Bob"),
+        Hearing("en", "names", project=ANYONE),
+        Hearing(project=ANYONE),
+        Hearing("de", words=True, project=ANYONE),
+        Hearing("fr", "Ann, Bob", project=ANYONE),
     ]
     assert ear.heard[0] == tone(1.7)
 
@@ -174,7 +175,7 @@ async def test_the_json_form_of_open_webui(audio: Served, ear: Recogniser) -> No
         response = await audio.http.post(PATH, json=body)
         assert response.json() == {"text": TEXT, "usage": {"type": "duration", "seconds": 2}}
     assert ear.heard == [tone(1.7)] * 2
-    assert ear.asked == [Hearing("en")] * 2
+    assert ear.asked == [Hearing("en", project=ANYONE)] * 2
 
 
 async def test_a_chunked_upload_without_a_length_or_a_type(audio: Served, ear: Recogniser) -> None:
@@ -374,7 +375,7 @@ async def test_a_client_that_leaves_stops_the_work(tmp_path: Path, stream: str) 
 async def test_english_is_translated_by_writing_it_down(audio: Served, ear: Recogniser) -> None:
     response = await post(audio, path="/v1/audio/translations")
     assert response.json() == {"text": TEXT}
-    assert ear.asked == [Hearing(translate=True)]
+    assert ear.asked == [Hearing(translate=True, project=ANYONE)]
     long = (await post(audio, path="/audio/translations", response_format="verbose_json")).json()
     assert list(long) == ["task", "language", "duration", "text", "segments"]
     assert (long["task"], long["language"]) == ("translate", "english")

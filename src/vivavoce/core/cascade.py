@@ -58,7 +58,7 @@ class Cascade:
 
     async def respond(self, turn: Turn, send: Send) -> None:
         """Answer `turn`; see `core.engines.Responder`."""
-        heard = await self._transcribe(turn, send)
+        heard = replace(await self._transcribe(turn, send), project="")
         budget = Budget(send, turn.sampling.max_tokens, spoken=turn.voice is not None)
         answer = _Answer(Reading(self._think, heard, trim=self._trim), budget)
         try:
@@ -88,7 +88,8 @@ class Cascade:
         ]
         if not places or self._listens:
             return turn
-        texts = await together([self._listen(part) for _, _, part in places], self._ears)
+        ask = Hearing(project=turn.project)
+        texts = await together([self._listen(part, ask) for _, _, part in places], self._ears)
         messages = [list(message.parts) for message in turn.messages]
         for (m, p, part), text in zip(places, texts, strict=True):
             await send(InputTranscript(m, p, text))
@@ -98,14 +99,14 @@ class Cascade:
         )
         return replace(turn, messages=heard)
 
-    async def _listen(self, part: Speech) -> str:
+    async def _listen(self, part: Speech, ask: Hearing) -> str:
         if self._hear is None:
             raise BadRequest("This model does not hear. Send text.", param="messages")
         if part.pcm is None:
             raise EngineFailed
         async with (
             aclosing(once(part.pcm)) as sound,
-            aclosing(self._hear.transcribe(sound, Hearing())) as heard,
+            aclosing(self._hear.transcribe(sound, ask)) as heard,
         ):
             return " ".join([found.text async for found in heard if found.final and found.text])
 

@@ -38,6 +38,8 @@ class Hearing:
     """Whether word times are wanted."""
     translate: bool = False
     """Whether the transcript is to be English whatever was said."""
+    project: str = ""
+    """For whom; no engine is told. What one project heard does not exist for another."""
 
 
 @dataclass(frozen=True, slots=True)

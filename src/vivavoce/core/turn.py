@@ -126,6 +126,8 @@ class Turn:
     sampling: Sampling = Sampling()
     room: int = 0
     """Tokens of context to be left for an answer without `max_tokens`; with less, the turn is refused as too long."""
+    project: str = ""
+    """Whose it is; no engine is told."""
 
 
 @dataclass(frozen=True, slots=True)

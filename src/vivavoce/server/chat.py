@@ -146,7 +146,7 @@ class Answers:
             if found is None:
                 raise chat.not_found(index, answer_id)
             said[index] = found
-        return chat.to_turn(self._request, {**heard, **words}, said)
+        return replace(chat.to_turn(self._request, {**heard, **words}, said), project=self._project)
 
     async def _listen(self, recording: chat.Recording) -> Speech:
         pcm = await self._service.sounds.decode(await _sound(recording))

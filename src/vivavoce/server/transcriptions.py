@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -80,7 +80,7 @@ class Transcriptions:
         transcriber = self._service.model(request.model).transcriber
         if transcriber is None:
             raise no_access(request.model)
-        asked = Asked(request, ask, transcriber)
+        asked = Asked(request, replace(ask, project=scope["project"]), transcriber)
         await while_connected(receive, self._hear_all(asked, data, send))
 
     async def _hear_all(self, asked: Asked, data: bytes, send: Send) -> None:

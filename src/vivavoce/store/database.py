@@ -83,12 +83,13 @@ class Database:
         await self._jobs.put((job, done))
         await done
 
-    def write_later(self, job: Job) -> None:
-        """Run `job` in a transaction of the writer's some time soon; when too much waits already, drop it."""
+    def write_later(self, job: Job) -> bool:
+        """Run `job` in a transaction of the writer's soon; false, and dropped, where too much waits already."""
         if self._jobs.full():
             log.error("a write was dropped: %d wait already", WAITING_JOBS)
-        else:
-            self._jobs.put_nowait((job, None))
+            return False
+        self._jobs.put_nowait((job, None))
+        return True
 
     async def read(self, statement: Executable) -> list[Row[Any]]:
         """The rows a statement finds."""
