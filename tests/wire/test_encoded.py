@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivavoce.core.errors import BadRequest
-from vivavoce.wire.encoded import decoded, sound_bytes
+from vivavoce.wire import encoded as module
+from vivavoce.wire.encoded import decoded, encoded, sound_bytes
 
 PARAM = "messages[2].content[1].input_audio.data"
 
@@ -30,6 +31,18 @@ def test_what_is_no_base64_is_told_so_by_its_place(data: str) -> None:
         sound_bytes(data, PARAM)
     words = f"Invalid '{PARAM}'. Expected base64-encoded audio bytes but got an invalid value."
     assert (error.value.message, error.value.param, error.value.code) == (words, PARAM, "invalid_value")
+
+
+@pytest.mark.parametrize("size", range(30))
+def test_pieces_make_the_whole(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PIECE", 6)
+    monkeypatch.setattr(module, "LETTERS", 8)
+    sent = bytes(range(250 - size, 250))
+    text = b64encode(sent).decode()
+    assert encoded(sent) == text
+    dresses = (text, text.rstrip("="), urlsafe_b64encode(sent).decode(), f"data:,{text[:5]} {text[5:]}")
+    assert [decoded(dress) for dress in dresses] == [sent] * 4
+    assert decoded("QUJDQUI=" + (text or "QUJD")) == b""
 
 
 def test_twenty_megabytes_of_anything_but_base64_are_refused_in_few_words() -> None:

@@ -138,9 +138,12 @@ class Budget:
         start, before = self._piece
         text = self._text[start:end]
         first, last = start + len(text) - len(text.lstrip(UNSAID)), start + len(text.rstrip(UNSAID))
-        loud = [at for at, sample in enumerate(memoryview(sound).cast("h")) if abs(sample) > QUIET]
-        begin = self._samples + loud[0] if loud and self._samples == before else before
-        stop = self._samples + loud[-1] + 1 if loud else self._heard
+        samples = memoryview(sound).cast("h")
+        # looked at from both ends: in speech that is soon over, however long the piece
+        loud = next((at for at, sample in enumerate(samples) if abs(sample) > QUIET), None)
+        begin = before if loud is None or self._samples != before else self._samples + loud
+        quiet = next((at for at, sample in enumerate(reversed(samples)) if abs(sample) > QUIET), None)
+        stop = self._heard if quiet is None else self._samples + len(samples) - quiet
 
         def samples_at(end: int) -> int:
             said, length = min(end, last) - first, max(last - first, 1)

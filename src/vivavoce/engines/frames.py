@@ -68,16 +68,18 @@ def unpack(value: Value) -> Value:
     return value
 
 
-def encode(value: Value) -> bytes:
+def encode(value: Value) -> bytearray:
     """One whole frame.
 
     Raises:
         TooLarge: it would be over the limit, which the other side holds to.
     """
-    body = msgspec.msgpack.encode(pack(value))
-    if len(body) > FRAME_LIMIT:
+    frame = bytearray(LENGTH.size)
+    msgspec.msgpack.Encoder().encode_into(pack(value), frame, LENGTH.size)  # behind its length: not copied for it
+    if len(frame) - LENGTH.size > FRAME_LIMIT:
         raise TooLarge("This is more sound than the server can handle at once.", code="request_too_large")
-    return LENGTH.pack(len(body)) + body
+    LENGTH.pack_into(frame, 0, len(frame) - LENGTH.size)
+    return frame
 
 
 def decode(body: bytes) -> Value:

@@ -4,9 +4,10 @@ The media process is asked for the whole file so far whenever the sound is twice
 twice the work of asking once, and needs no encoder that lives from call to call.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
 from vivavoce.audio.settled import endless, settled
+from vivavoce.core.aside import aside
 from vivavoce.core.audio import SAMPLE_BYTES, SPOKEN_RATE, Pcm
 from vivavoce.core.errors import EngineFailed
 from vivavoce.server.sound import Sounds
@@ -29,13 +30,23 @@ async def encoded(sounds: Sounds, pieces: AsyncIterable[bytes], form: str) -> As
         sound += piece
         if len(sound) >= wanted:
             wanted = 2 * len(sound)
-            file = endless(await sounds.encode(Pcm(bytes(sound), SPOKEN_RATE), form), form)
-            ready = file[: settled(file, form)]
+            ready = await _encoded(sounds, sound, form, _settled)
             if len(ready) > len(sent):
                 yield _after(sent, ready)
                 sent = ready
-    file = endless(await sounds.encode(Pcm(bytes(sound), SPOKEN_RATE), form), form)
-    yield _after(sent, file)
+    yield _after(sent, await _encoded(sounds, sound, form, endless))
+
+
+async def _encoded(sounds: Sounds, sound: bytearray, form: str, look: Callable[[bytes, str], bytes]) -> bytes:
+    """What `look` sees in the file of the sound so far."""
+    pcm = Pcm(await aside(len(sound), bytes, sound), SPOKEN_RATE)
+    file = await sounds.encode(pcm, form)
+    return await aside(len(file), look, file, form)
+
+
+def _settled(data: bytes, form: str) -> bytes:
+    file = endless(data, form)
+    return file[: settled(file, form)]
 
 
 def _after(sent: bytes, file: bytes) -> bytes:

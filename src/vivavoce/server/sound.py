@@ -1,14 +1,13 @@
 """Bytes of any format to sound and back: the plain ones here, the others in the media process."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vivavoce.audio.limits import MIN_SECONDS, Limits, too_long, too_short
 from vivavoce.audio.wav import read_wav, write_wav
+from vivavoce.core.aside import aside
 from vivavoce.core.audio import Pcm
 
-LARGE_BYTES = 256 * 1024
 DECODED_BYTES = 256 * 1024 * 1024
 HEARD_RATE = 16_000
 """Hz; what recognisers want of anything we have to decode."""
@@ -40,7 +39,7 @@ class Sounds:
             BadRequest: too short or too long.
         """
         limits = Limits(self.seconds, DECODED_BYTES)
-        plain = await asyncio.to_thread(read_wav, data) if len(data) > LARGE_BYTES else read_wav(data)
+        plain = await aside(len(data), read_wav, data)
         if plain is None:
             return await self.media.call("decode", data, limits, HEARD_RATE)
         if plain.seconds < MIN_SECONDS:
@@ -54,5 +53,5 @@ class Sounds:
         if form == "pcm16":
             return pcm.data
         if form == "wav":
-            return write_wav(pcm)
+            return await aside(len(pcm.data), write_wav, pcm)
         return await self.media.call("encode", pcm, form, wait_s=ENCODE_WAIT_S)

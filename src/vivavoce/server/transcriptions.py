@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from vivavoce.audio.limits import MIN_SECONDS, Limits
 from vivavoce.audio.sniff import sniff
 from vivavoce.audio.wav import read_wav
+from vivavoce.core.aside import LARGE_BYTES, aside
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
 from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
@@ -20,7 +21,7 @@ from vivavoce.server.connection import Outlet, send_in_time, while_connected
 from vivavoce.server.forms import chunks, read_form
 from vivavoce.server.observed import watching_turn
 from vivavoce.server.service import Service
-from vivavoce.server.sound import HEARD_RATE, LARGE_BYTES
+from vivavoce.server.sound import HEARD_RATE
 from vivavoce.wire import transcription, transcription_errors
 from vivavoce.wire.models import no_access
 from vivavoce.wire.transcript import DONE, Answer
@@ -144,7 +145,7 @@ class Transcriptions:
 
     async def _decode(self, data: bytes) -> Pcm:
         """The sound of a recording, with this endpoint's own words for what is wrong with it."""
-        plain = await asyncio.to_thread(read_wav, data) if len(data) > LARGE_BYTES else read_wav(data)
+        plain = await aside(len(data), read_wav, data)
         if plain is None:
             return await self._ask_media(data)
         if plain.seconds < MIN_SECONDS:

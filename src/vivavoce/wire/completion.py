@@ -1,6 +1,5 @@
 """A whole chat completion, from events to bytes."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -8,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from vivavoce.core.turn import ToolCall, Usage
+from vivavoce.wire.encoded import encoded
 from vivavoce.wire.logprobs import Logprobs
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
@@ -132,7 +132,7 @@ def usage_body(usage: Usage) -> UsageBody:
 
 def audio_body(audio_id: str, sound: bytes, expires_at: int, transcript: str) -> AudioBody:
     """A spoken answer as clients read it."""
-    return AudioBody(audio_id, b64encode(sound).decode(), expires_at, transcript)
+    return AudioBody(audio_id, encoded(sound), expires_at, transcript)
 
 
 def choice(

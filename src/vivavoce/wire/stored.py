@@ -4,7 +4,6 @@ Source: OpenAI's schema (`/chat/completions` and what is below it), and recordin
 order, and which are null.
 """
 
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, cast
 
@@ -24,6 +23,7 @@ from vivavoce.wire.completion import (
     UsageBody,
     usage_body,
 )
+from vivavoce.wire.encoded import encoded
 from vivavoce.wire.invalid import not_json
 from vivavoce.wire.listing import Page
 from vivavoce.wire.request import ChatRequest, Metadata
@@ -172,7 +172,7 @@ def encode(found: StoredCompletion) -> bytes:
 
 def sound(audio: AudioBody, data: bytes) -> None:
     """Give a spoken answer its sound, as the bytes of a file."""
-    audio.data = b64encode(data).decode()
+    audio.data = encoded(data)
 
 
 def deleted(completion_id: str) -> bytes:
