@@ -30,6 +30,7 @@ from vivavoce.core.streams import once
 from vivavoce.core.turn import AudioDelta, Message, Text, TextDelta, Turn, TurnDone, TurnEvent
 from vivavoce.defaults import VOICES, thinking_at
 from vivavoce.engines.child import EngineMissing
+from vivavoce.engines.pool import Pool
 from vivavoce.starting import Running, better
 from vivavoce.store import sweeping
 from vivavoce.store.database import StoreInUse
@@ -435,3 +436,25 @@ async def test_a_server_told_to_end_finishes_its_answers_closes_its_store_and_le
         named = [{"role": "assistant", "audio": {"id": answer_id[0]}}, {"role": "user", "content": "Again"}]
         response = await client.post("/v1/chat/completions", json={"model": "mine", "messages": named})
         assert response.status_code == 200, json.dumps(response.json())
+
+
+async def test_every_process_has_answered_before_anybody_is_let_in(
+    configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+    stream = Pool.stream
+
+    def noting(self: Pool, method: str, *arguments: Any, wait_s: float | None = None) -> Any:
+        asked.append((self.spec.name, method))
+        return stream(self, method, *arguments, wait_s=wait_s)
+
+    monkeypatch.setattr(Pool, "stream", noting)
+    text = (
+        SCRIPTED + '[engines.espeak]\nuse = "espeak"\nworkers = 2\n[models."other"]\nthink = "one"\nspeak = "espeak"\n'
+    )
+    async with main.start(configured(text)) as running:
+        pool = running.engines["espeak"].pool
+        assert pool is not None
+        assert all(worker.used for worker in pool._workers)
+        assert asked.count(("espeak", "synthesize")) == 2
+        assert [method for name, method in asked if name == "media"] == ["encode", "decode"]

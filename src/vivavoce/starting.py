@@ -1,7 +1,7 @@
 """Engines started as a configuration says, the models they make, and their end."""
 
 from collections.abc import AsyncGenerator, Awaitable, Collection, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from vivavoce import assembly, checking
 from vivavoce.assembly import Engine
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config, Role, refuse
+from vivavoce.core.errors import PublicError
 from vivavoce.core.models import Model
 from vivavoce.core.recalling import Memory
 from vivavoce.core.tasks import together
@@ -90,8 +91,14 @@ async def start_engines(
         pools = [(engine.name, engine.pool) for engine in new if engine.pool is not None]
         await together([_told_where(config, name, pool.start()) for name, pool in pools])
         answering = [engine for engine in new if engine.pool is not None and engine is not media]
-        await together([_told_where(config, engine.name, assembly.first_answer(engine)) for engine in answering])
-        yield Running(engines, {}, Sounds(media.itself, config.limits.audio_seconds), media)
+        # as many first answers as there are processes: each takes a free one
+        first = [engine for engine in answering for _ in range(engine.at_once // engine.card.parallel)]
+        await together([_told_where(config, engine.name, assembly.first_answer(engine)) for engine in first])
+        sounds = Sounds(media.itself, config.limits.audio_seconds)
+        if media in new:
+            with suppress(PublicError):  # what it cannot do is told to whoever asks for it
+                await sounds.warm()
+        yield Running(engines, {}, sounds, media)
 
 
 @contextmanager

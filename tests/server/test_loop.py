@@ -69,7 +69,6 @@ async def hardly_waits(work: Callable[[], httpx2.Response], one_call_s: float) -
     """The best of a few tries: other work on the machine makes waits longer, never shorter."""
     waits: list[float] = []
     for _ in range(TRIES):
-
         waits.append(await longest_wait(work))
         if waits[-1] < max(0.05, one_call_s):
             return

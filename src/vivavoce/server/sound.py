@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from vivavoce.audio.limits import MIN_SECONDS, Limits, too_long, too_short
 from vivavoce.audio.wav import read_wav, write_wav
 from vivavoce.core.aside import aside
-from vivavoce.core.audio import Pcm
+from vivavoce.core.audio import SPOKEN_RATE, Pcm
 
 DECODED_BYTES = 256 * 1024 * 1024
 HEARD_RATE = 16_000
@@ -30,6 +30,14 @@ class Sounds:
     media: Media
     seconds: float = 600
     """Longest recording taken."""
+
+    async def warm(self) -> None:
+        """Have the media process write a sound and read it again: its codecs are loaded before anybody waits for them.
+
+        Raises:
+            PublicError: it cannot.
+        """
+        await self.decode(await self.encode(Pcm(bytes(SPOKEN_RATE), SPOKEN_RATE), "mp3"))
 
     async def decode(self, data: bytes) -> Pcm:
         """The sound in a file's bytes.
