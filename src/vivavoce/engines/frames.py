@@ -68,18 +68,16 @@ def unpack(value: Value) -> Value:
     return value
 
 
-def encode(value: Value) -> bytearray:
+def encode(value: Value) -> bytes:
     """One whole frame.
 
     Raises:
         TooLarge: it would be over the limit, which the other side holds to.
     """
-    frame = bytearray(LENGTH.size)
-    msgspec.msgpack.Encoder().encode_into(pack(value), frame, LENGTH.size)  # behind its length: not copied for it
-    if len(frame) - LENGTH.size > FRAME_LIMIT:
+    body = msgspec.msgpack.encode(pack(value))
+    if len(body) > FRAME_LIMIT:
         raise TooLarge("This is more sound than the server can handle at once.", code="request_too_large")
-    LENGTH.pack_into(frame, 0, len(frame) - LENGTH.size)
-    return frame
+    return LENGTH.pack(len(body)) + body
 
 
 def decode(body: bytes) -> Value:
