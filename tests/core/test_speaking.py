@@ -136,6 +136,7 @@ async def test_a_voice_answers_to_another_name() -> None:
 async def test_a_responder_answers_in_a_voice_of_another_name(asked: str | None, told: str | None) -> None:
     class Responds:
         async def respond(self, turn: Turn, send: Send) -> None:
+            assert not turn.project
             await send(TextDelta(turn.voice or "in writing"))
 
     events: list[TurnEvent] = []
@@ -143,6 +144,6 @@ async def test_a_responder_answers_in_a_voice_of_another_name(asked: str | None,
     async def send(event: TurnEvent) -> None:
         events.append(event)
 
-    turn = Turn((Message("user", (Text("Hi"),)),), voice=asked)
+    turn = Turn((Message("user", (Text("Hi"),)),), voice=asked, project="somebody's")
     await Renamed(Responds(), {"alloy": "slt"}.__getitem__).respond(turn, send)
     assert events == [TextDelta(told or "in writing")]

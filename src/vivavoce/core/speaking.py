@@ -87,8 +87,9 @@ class Renamed:
         self._names = names
 
     async def respond(self, turn: Turn, send: Send) -> None:
-        """Answer; see `core.engines.Responder`."""
-        await self._engine.respond(turn if turn.voice is None else replace(turn, voice=self._names(turn.voice)), send)
+        """Answer; see `core.engines.Responder`. Whose turn it is stays here."""
+        voice = None if turn.voice is None else self._names(turn.voice)
+        await self._engine.respond(replace(turn, voice=voice, project=""), send)
 
     def synthesize(self, say: Utterance) -> Stream[Pcm]:
         """Yield the sound of one piece as it is made."""
