@@ -274,7 +274,7 @@ async def test_speech_of_which_nothing_is_known_cannot_be_answered() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=7), st.none() | st.integers(0, 200))
 async def test_a_slow_client_gets_everything_in_order(turns: list[int], limit: int | None) -> None:
-    says = ["Hello", " there,", " my", " friend.", " How", " are", " you", " today?", " Bye."]
+    says = ["Hello", " there,", " my", " friend.\n", "How", " are", " you", " today?\n", "Bye."]  # lines are said apart
 
     async def answer(client: Client) -> Client:
         cascade = Cascade(None, Says(*says), Phrased(Speaks(60)))

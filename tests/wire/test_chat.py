@@ -58,6 +58,7 @@ def test_the_program_of_the_documentation_is_a_spoken_turn() -> None:
     assert turn_of(json.dumps(PROGRAM).encode()) == Turn(
         (Message("system", (Text("Speak english"),)), Message("user", (Text("Hello"),))),
         voice="alloy",
+        live=False,
         sampling=Sampling(max_tokens=6000),
     )
 
@@ -69,6 +70,7 @@ def test_the_sample_body_of_the_ai_ml_api_is_a_written_turn_of_one_token() -> No
         (Message("system", (Text("text"),)),),
         (Tool("text", "text", "{}", strict=True),),
         ToolChoice("none"),
+        live=False,
         sampling=Sampling(1, 1, 1, ("text",), 1, 1, max_tokens=1, logprobs=True, top_logprobs=1),
     )
 

@@ -9,6 +9,9 @@ ROUNDING_SLACK = 1e-6
 SPOKEN_RATE = 24_000
 """Samples a second of everything that is said, whichever engine says it."""
 
+QUIET = 200
+"""A sample no louder than this is between words, not in one: -44 dB."""
+
 FRAME_SAMPLES = SPOKEN_RATE // 20
 """Samples of one token of spoken audio: 50 ms."""
 

@@ -11,15 +11,13 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable
 
-from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE, Pcm
+from vivavoce.core.audio import FRAME_SAMPLES, QUIET, SAMPLE_BYTES, SPOKEN_RATE, Pcm
 from vivavoce.core.turn import AudioDelta, Send, TextDelta, TokenLogprob, TurnEvent
 
 # More than any voice needs for one character ("$7" is "seven dollars"), in audio tokens.
 TOKENS_A_CHARACTER = 12
 # More than any voice needs for one piece, in audio tokens: 60 s. A piece this long is taken to be over.
 LONGEST_PIECE = 1_200
-# A sample no louder than this is between words, not in one: -44 dB.
-QUIET = 200
 # Signs at the ends of a piece that nobody says.
 UNSAID = " \t\r\n.,;:!?\u2026\"'()-\u2013\u2014\u3002\uff0c\uff01\uff1f"
 # Thai, Lao, Burmese, Khmer, kana and ideographs: no spaces between words, so any letter may be the last.

@@ -65,18 +65,18 @@ class Cascade:
             if heard.voice is None:
                 await answer.write(None)
             else:
-                await self._say(heard.voice, answer)
+                await self._say(heard.voice, answer, live=heard.live)
             await budget.finish()
         except BudgetSpent:
             answer.reason = "length"
         await send(TurnDone(answer.reason, await answer.usage()))
 
-    async def _say(self, voice: str, answer: "_Answer") -> None:
+    async def _say(self, voice: str, answer: "_Answer", *, live: bool) -> None:
         if self._speak is None:
             raise BadRequest("This model does not speak. Ask for modalities ['text'].", param="modalities")
         words: asyncio.Queue[str | None] = asyncio.Queue(WAITING_WORDS)
         async with aclosing(_until_none(words)) as coming:
-            spoken = self._speak.speak(coming, Speaking(voice))
+            spoken = self._speak.speak(coming, Speaking(voice, live=live))
             await together([answer.write(words), _send_all(spoken, answer.budget)])
 
     async def _transcribe(self, turn: Turn, send: Send) -> Turn:

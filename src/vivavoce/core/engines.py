@@ -64,6 +64,8 @@ class Speaking:
     """ISO-639-1; None: told from the script of the words."""
     speed: float = 1.0
     style: str | None = None
+    live: bool = True
+    """Whether it is played while it is made, and somebody waits for the first of it."""
 
 
 @dataclass(frozen=True, slots=True)

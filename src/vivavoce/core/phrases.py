@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 LIMIT = 240
 """Weight at which a sentence is cut at a lesser place: a wide character (CJK) weighs 3, any other 1."""
 _LAST_RESORT = 4 * LIMIT  # a run this long is no word, number or address, and one call must not take it whole
-_WORTH_WORDS, _WORTH_WEIGHT = 3, 15  # of a first clause: about a second of sound
+FIRST_LIMIT = 72
+"""The same for a first piece: four or five seconds, which whoever waits for it may not have to wait out."""
 _UNSPACED_WEIGHT = 40  # from here on a space ends a sentence in scripts whose words have none between them
 
 _ENDS = frozenset(".!?。！？｡।॥؟۔։።။។\u037e")
@@ -34,7 +35,37 @@ _ABBREVIATION = re.compile(
     "mr|mrs|ms|mx|dr|prof|rev|hon|st|mt|ft|gen|col|lt|sgt|capt|cmdr|adm|gov|sen|rep|jr|sr|vs|etc|approx|dept|est|"
     "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|bzw|usw|ca|evtl|ggf|vgl|str|hr|mme|mlle|sra|srta|dhr|ul|np|др"
 )
+# Words that begin a phrase of their own, before which a reader may breathe; not "of", "to", or an article elsewhere.
+_BEGINNER = re.compile(
+    "and|but|or|nor|because|since|although|though|while|when|where|which|who|whom|whose|if|unless|until|than|before|"
+    "after|as|in|on|at|with|from|for|by|about|into|through|during|without|under|over|between|across|near|around|"
+    "behind|und|oder|aber|denn|weil|wenn|dass|als|mit|bei|nach|für|von|vom|aus|auf|während|et|ou|mais|parce|qui|dans|"
+    "avec|pour|sur|chez|depuis|pendant|y|pero|porque|cuando|con|para|por|desde|sin|entre"
+)
+# Words that lean on the one after them: a cut there is heard.
+_LEANER = re.compile(
+    "a|an|the|of|to|my|your|his|her|its|our|their|this|that|these|those|is|are|was|were|be|very|too|so|not|no|as|in|on|"
+    "at|with|from|for|by|and|or|but|der|die|das|den|dem|des|ein|eine|einen|einem|einer|zu|le|la|les|un|une|des|du|de|"
+    "el|los|las|una|del|al"
+)
+# Words that begin what is said of a subject, unless that is a word which they lean on.
+_VERB = re.compile(
+    "is|are|was|were|has|have|had|can|could|will|would|must|should|may|might|do|does|did|ist|sind|est|es"
+)
+_SUBJECT = re.compile(
+    "i|you|he|she|it|we|they|who|which|what|where|when|how|why|there|here|also|never|er|sie|es|il|elle"
+)
+_WORD = re.compile(r"[^\W\d_]+")
 _BEFORE_NUMBER = re.compile("nos?|nr|num|vol|figs?|pp|art|sect?|ch|eq|op|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec")
+
+
+FirstPiece: TypeAlias = Literal["clause", "sentence"]
+
+
+class Cut(IntEnum):
+    """How good a place to cut is: a bad one, between two words, before a phrase, after a clause, after a sentence."""
+
+    NEVER, LETTER, SPACE, PHRASE, CLAUSE, END = range(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +75,19 @@ class Piece:
     text: str
     start: int
     end: int
+    cut: Cut = field(default=Cut.END, compare=False)
+    """What it ends with."""
+    places: tuple[tuple[int, Cut], ...] = field(default=(), compare=False)
+    """Where else it may be cut, before which character of its text, each leaving something to say before it."""
 
-
-class _Cut(IntEnum):
-    """How good a place to cut is."""
-
-    NEVER, LETTER, SPACE, CLAUSE, END = range(5)
+    def split(self, at: int) -> "tuple[Piece, Piece]":
+        """The two pieces that a cut before the character at `at`, one of its places, makes of it."""
+        cut = dict(self.places)[at]
+        before = tuple(place for place in self.places if place[0] < at)
+        rest = Piece(self.text[at:], self.start + at, self.end, self.cut)
+        after = [(place - at, kind) for place, kind in self.places if place > at]
+        kept = tuple((place, kind) for place, kind in after if _enough(*_measured(rest.text[:place]), kind, _LEAST))
+        return Piece(self.text[:at], self.start, self.start + at, cut, before), replace(rest, places=kept)
 
 
 class Phrases:
@@ -58,8 +96,8 @@ class Phrases:
     A cut stands before the white space it falls on, so a piece says at once what it can, and later ones begin with it.
     """
 
-    def __init__(self, first_piece: Literal["clause", "sentence"] = "clause") -> None:
-        """`first_piece`: whether the first piece may be a clause; all later ones are sentences."""
+    def __init__(self, first_piece: FirstPiece = "clause") -> None:
+        """`first_piece`: whether the first piece may be a clause or a phrase; all later ones are sentences."""
         self._eager = first_piece == "clause"
         self._fence = ""  # what closes the code block we are in
         self._begin("", 0)
@@ -69,11 +107,22 @@ class Phrases:
         self._text += delta
         return self._pieces(final=False)
 
+    @property
+    def rest(self) -> Piece:
+        """What came and was not given, as far as its places are decided; it ends nowhere."""
+        return Piece(self._text[: self._at], self._start, self._start + self._at, Cut.NEVER, tuple(self._places))
+
+    def take(self, at: int) -> Piece:
+        """Give what is left up to one of the places of `rest`."""
+        piece, _ = self.rest.split(at)
+        self._take(at, piece.cut)
+        return piece
+
     def end(self) -> list[Piece]:
         """Nothing more will come: give all that is left."""
         pieces = self._pieces(final=True)
         if self._text:
-            pieces.append(self._take(len(self._text)))
+            pieces.append(self._take(len(self._text), Cut.END))
         return pieces
 
     def _begin(self, text: str, start: int) -> None:
@@ -82,55 +131,81 @@ class Phrases:
         self._at = 0  # the places before this one are decided
         self._line = -1 if start else 0  # where the line begins; -1: before what is left
         self._weight = 0
+        self._words = 0
+        self._in_word = False
         self._blank = True
-        self._spare = (_Cut.NEVER, 0, 0)  # where to cut a sentence that gets too long: kind, place, weight before it
+        self._places: list[tuple[int, Cut]] = []
+        self._spare = (Cut.NEVER, 0, 0)  # where to cut a sentence that gets too long: kind, place, weight before it
 
-    def _take(self, cut: int) -> Piece:
-        piece = Piece(self._text[:cut], self._start, self._start + cut)
+    def _take(self, at: int, cut: Cut) -> Piece:
+        inner = tuple(place for place in self._places if place[0] < at)
+        piece = Piece(self._text[:at], self._start, self._start + at, cut, inner)
         self._eager = self._eager and not any(map(str.isalnum, piece.text))
-        self._begin(self._text[cut:], piece.end)
+        self._begin(self._text[at:], piece.end)
         return piece
 
     def _pieces(self, *, final: bool) -> list[Piece]:
-        return [self._take(cut) for cut in iter(lambda: self._next(final=final), 0)]
+        return [self._take(*place) for place in iter(lambda: self._next(final=final), (0, Cut.NEVER))]
 
-    def _next(self, *, final: bool) -> int:
-        """Where the next piece ends in what is left; 0: that is not certain yet."""
+    def _next(self, *, final: bool) -> tuple[int, Cut]:
+        """Where the next piece ends in what is left, and with what; 0: that is not certain yet."""
+        limit = FIRST_LIMIT if self._eager else LIMIT
         while self._at < len(self._text):
             at = self._at
             kind = self._kind(at, final=final)
             if kind is None:
-                return 0
-            if kind is _Cut.END or (kind is _Cut.CLAUSE and self._eager and self._worth(at)):
-                return at
-            if kind and (kind >= self._spare[0] or self._spare[2] < LIMIT // 3):
+                break
+            if kind is Cut.END:
+                return at, kind
+            if self._eager and _enough(self._words, self._weight, kind, _WORTH):
+                return at, kind
+            if _enough(self._words, self._weight, kind, _LEAST):
+                self._places.append((at, kind))
+            if kind and (kind >= self._spare[0] or self._spare[2] < limit // 3):
                 self._spare = (kind, at, self._weight)
-            self._weight += 3 if _wide(self._text[at]) else 1
-            self._blank = self._blank and self._text[at].isspace()
+            self._count(self._text[at])
             self._at += 1
-            if self._weight > LIMIT and self._spare[1]:
-                return self._spare[1]
-        return 0
+            if self._weight > limit and self._spare[1]:
+                return self._spare[1], self._spare[0]
+        return 0, Cut.NEVER
 
-    def _worth(self, at: int) -> bool:
-        words = sum(any(map(str.isalnum, word)) for word in self._text[:at].split())
-        return words >= _WORTH_WORDS or self._weight >= _WORTH_WEIGHT
+    def _count(self, character: str) -> None:
+        self._weight += 3 if _wide(character) else 1
+        space = character.isspace()
+        self._blank = self._blank and space
+        self._words += character.isalnum() and not self._in_word
+        self._in_word = not space and (self._in_word or character.isalnum())
 
-    def _kind(self, at: int, *, final: bool) -> _Cut | None:
+    def _kind(self, at: int, *, final: bool) -> Cut | None:
         """How good a cut before the character at `at` is; None: that hangs on the characters to come."""
         here = self._text[at]
         if here in "\r\n":
             return self._newline(at)
         if self._fence or self._blank or (self._line >= 0 and _FENCE.match(self._text, self._line)):
-            return _Cut.NEVER
+            return Cut.NEVER
         if not here.isspace():
             return _between(self._text, at, self._weight)
         if here in _GLUE or self._text[at - 1].isspace():
-            return _Cut.NEVER
+            return Cut.NEVER
         after = self._text[at + 1 : at + 2]
-        return _at_space(self._text[:at], after if after or final else None, self._weight)
+        kind = _at_space(self._text[:at], after if after or final else None, self._weight)
+        return self._between_words(at, final=final) if kind is Cut.SPACE else kind
 
-    def _newline(self, at: int) -> _Cut:
+    def _between_words(self, at: int, *, final: bool) -> Cut | None:
+        """How good a cut at the space at `at` is, by the words on both its sides."""
+        following = _WORD.match(self._text, at + 1)
+        if not final and (following.end() if following else at + 1) == len(self._text):
+            return None
+        if following is None:
+            return Cut.SPACE
+        before = self._text[:at].rsplit(None, 1)[-1].casefold()
+        if _LEANER.fullmatch(before):
+            return Cut.LETTER
+        word = following[0].casefold()
+        begins = _BEGINNER.fullmatch(word) or (_VERB.fullmatch(word) and not _SUBJECT.fullmatch(before))
+        return Cut.PHRASE if begins else Cut.SPACE
+
+    def _newline(self, at: int) -> Cut:
         line = self._text[self._line : at].strip()
         opened = _FENCE_LINE.fullmatch(line)
         self._line = at + 1
@@ -139,10 +214,29 @@ class Phrases:
             self._fence = "" if closed else self._fence
         elif opened:
             self._fence = opened[1]
-        return _Cut.NEVER if self._fence or self._blank else _Cut.END
+        return Cut.NEVER if self._fence or self._blank else Cut.END
 
 
-def _at_space(head: str, after: str | None, weight: int) -> _Cut | None:
+# Words or weight of a piece that ends so. To be said first: about a second of sound.
+_WORTH = {Cut.PHRASE: (4, 20), Cut.CLAUSE: (3, 15)}
+# To be said at all, by a voice that is hardly faster than speech and has little to go on.
+_LEAST = {Cut.SPACE: (3, 15), Cut.PHRASE: (2, 12), Cut.CLAUSE: (2, 8)}
+
+
+def _enough(words: int, weight: int, cut: Cut, measure: dict[Cut, tuple[int, int]]) -> bool:
+    if cut not in measure:
+        return False
+    least_words, least_weight = measure[cut]
+    return words >= least_words or weight >= least_weight
+
+
+def _measured(text: str) -> tuple[int, int]:
+    """Its words and its weight."""
+    words = sum(any(map(str.isalnum, word)) for word in text.split())
+    return words, sum(3 if _wide(one) else 1 for one in text)
+
+
+def _at_space(head: str, after: str | None, weight: int) -> Cut | None:
     """The place after `head`, before a space and then `after`: one character, "" at the end, None while unknown."""
     token = head.rsplit(None, 1)[-1]
     core = token.rstrip(_CLOSERS)
@@ -150,45 +244,45 @@ def _at_space(head: str, after: str | None, weight: int) -> _Cut | None:
     if mark == ".":
         kind = _at_dot(core, head[: -len(token)][-2:].strip(), after)
     else:
-        kind = _Cut.END if mark in _ENDS else _Cut.CLAUSE if mark in _CLAUSES or core in _DASHES else _Cut.SPACE
-    if kind is _Cut.END:  # "Really?" she asked: the sentence goes on where a small letter follows the quotation
-        unsure, otherwise = core != token, _Cut.SPACE if after and after.islower() else kind
+        kind = Cut.END if mark in _ENDS else Cut.CLAUSE if mark in _CLAUSES or core in _DASHES else Cut.SPACE
+    if kind is Cut.END:  # "Really?" she asked: the sentence goes on where a small letter follows the quotation
+        unsure, otherwise = core != token, Cut.SPACE if after and after.islower() else kind
     elif core in _DASHES or core.rstrip(",;:–—-…")[-1:].isdigit():  # 10 000; March 3, 2024; 5 - 3
         goes_on = after and (after.isdigit() or after in _SIGNS)
-        unsure, otherwise = True, kind if not goes_on else _Cut.NEVER if kind is _Cut.SPACE else _Cut.SPACE
+        unsure, otherwise = True, kind if not goes_on else Cut.NEVER if kind is Cut.SPACE else Cut.SPACE
     else:
-        unsure = kind is _Cut.SPACE and bool(_UNSPACED.match(head[-1]))
+        unsure = kind is Cut.SPACE and bool(_UNSPACED.match(head[-1]))
         stops = after and _UNSPACED.match(after) and after not in "ๆໆ"  # these repeat the word before them
-        pause = _Cut.END if weight >= _UNSPACED_WEIGHT else _Cut.CLAUSE
+        pause = Cut.END if weight >= _UNSPACED_WEIGHT else Cut.CLAUSE
         otherwise = pause if stops else kind
     return kind if not unsure else None if after is None else otherwise
 
 
-def _at_dot(core: str, before: str, after: str | None) -> _Cut | None:
+def _at_dot(core: str, before: str, after: str | None) -> Cut | None:
     """The place after a word and its dot; `before`: the last character of the word before it, if there is one."""
     if core.endswith(".."):
-        return _Cut.CLAUSE
+        return Cut.CLAUSE
     word = core[:-1].lstrip(_OPENERS).casefold()
     item = word.isdigit() and len(word) < 3 and (not before or before in _STAYS)  # the number of a list's item
     if not word or item or _ABBREVIATION.fullmatch(word) or _INITIALS.fullmatch(word):
-        return _Cut.NEVER
+        return Cut.NEVER
     if not _BEFORE_NUMBER.fullmatch(word):
-        return _Cut.END
-    return None if after is None else _Cut.NEVER if after.isdigit() else _Cut.END
+        return Cut.END
+    return None if after is None else Cut.NEVER if after.isdigit() else Cut.END
 
 
-def _between(text: str, at: int, weight: int) -> _Cut:
+def _between(text: str, at: int, weight: int) -> Cut:
     """The place before a character that is no space."""
     before, here = text[at - 1], text[at]
     if here in _STAYS or before.isspace() or _joined(before, here):
-        return _Cut.NEVER
+        return Cut.NEVER
     stem = text[max(at - 8, 0) : at].rstrip(_CLOSERS)
     mark = stem[-1:]
     if mark in _BARE and (mark in _ENDS or mark == before) and not (here.isdigit() and stem[-2:-1].isdigit()):
-        return _Cut.END if mark in _ENDS else _Cut.CLAUSE
+        return Cut.END if mark in _ENDS else Cut.CLAUSE
     letters = all(_wide(one) or _UNSPACED.match(one) for one in (before, here))
     number = before.isnumeric() and here.isnumeric()  # 三十 is one too
-    return _Cut.LETTER if (letters and not number) or weight >= _LAST_RESORT else _Cut.NEVER
+    return Cut.LETTER if (letters and not number) or weight >= _LAST_RESORT else Cut.NEVER
 
 
 def _joined(before: str, here: str) -> bool:

@@ -1,5 +1,7 @@
 """Voices that say one piece at a time, made into one that takes words as they come."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -7,64 +9,110 @@ from typing import Any
 
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Speaking, Synthesizer, Utterance
+from vivavoce.core.joins import Joins
 from vivavoce.core.language import language_of
-from vivavoce.core.phrases import Phrases, Piece
+from vivavoce.core.pacing import Pacing, Pieces
+from vivavoce.core.phrases import Cut, FirstPiece, Phrases, Piece
 from vivavoce.core.speakable import speakable
 from vivavoce.core.turn import AudioDelta, Send, Stream, Turn
-
-# A usual pace, until a piece has been heard to its end.
-CHARACTERS_A_SECOND = 15.0
-
-
-class _Pace:
-    """How fast a voice has been speaking, for telling how far it is in a piece."""
-
-    def __init__(self, speed: float) -> None:
-        self._a_second = CHARACTERS_A_SECOND * speed
-
-    def part(self, text: str, seconds: float) -> float:
-        """How much of `text` is said after `seconds` of it."""
-        return min(seconds * self._a_second / len(text), 1.0)
-
-    def learn(self, text: str, seconds: float) -> None:
-        """`text` took so long."""
-        if seconds:
-            self._a_second = len(text) / seconds
 
 
 class Phrased:
     """A `Speaker` made of a `Synthesizer`: cuts the words into pieces and has them said one after another."""
 
-    def __init__(self, synthesizer: Synthesizer, language: str = "en") -> None:
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        language: str = "en",
+        first_piece: FirstPiece = "clause",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`first_piece`: what is said first of an answer that is played while it is made; `clock` tells seconds."""
         self._synthesizer = synthesizer
         self._language = language
+        self._first_piece: FirstPiece = first_piece
+        self._clock = clock
 
     async def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
         """Yield the sound of the words, piece by piece; a piece ends with a delta that has all its text said."""
-        cutter, pace = Phrases(), _Pace(ask.speed)
-        async for delta in words:
-            for piece in cutter.feed(delta):
-                async with aclosing(self._say(piece, ask, pace)) as sounds:
+        pacing = Pacing(self._clock, ask.speed)
+        pieces = Pieces(Phrases(self._first_piece), pacing) if ask.live else Pieces(Phrases("sentence"))
+        joins, before, end = Joins(ask.speed), Cut.NEVER, 0
+        async with aclosing(_Coming(words)) as coming:
+            while piece := await _next(pieces, coming):
+                joins.begin(before)
+                async with aclosing(self._say(piece, ask, pacing, joins)) as sounds:
                     async for sound in sounds:
                         yield sound
-        for piece in cutter.end():
-            async with aclosing(self._say(piece, ask, pace)) as sounds:
-                async for sound in sounds:
-                    yield sound
+                before, end = piece.cut, piece.end
+        if silence := joins.end():
+            yield AudioDelta(Pcm(silence, SPOKEN_RATE), end)
+            yield AudioDelta(Pcm(b"", SPOKEN_RATE), end)
 
-    async def _say(self, piece: Piece, ask: Speaking, pace: _Pace) -> Stream[AudioDelta]:
+    async def _say(self, piece: Piece, ask: Speaking, pacing: Pacing, joins: Joins) -> Stream[AudioDelta]:
         language = ask.language or language_of(piece.text, self._language)
         text = speakable(piece.text, language)
         if text:
             say = Utterance(text, ask.voice, language, ask.speed, ask.style)
-            seconds, length = 0.0, piece.end - piece.start
+            seconds, waited, length = 0.0, 0.0, piece.end - piece.start
             async with aclosing(self._synthesizer.synthesize(say)) as sounds:
+                asked = self._clock()
                 async for pcm in sounds:
+                    waited += self._clock() - asked
                     seconds += pcm.seconds
-                    said = min(length - 1, int(length * pace.part(text, seconds)))
-                    yield AudioDelta(pcm, piece.start + said)
-            pace.learn(text, seconds)
+                    said = min(length - 1, int(length * pacing.part(text, seconds)))
+                    ready = Pcm(joins.add(pcm.data), SPOKEN_RATE)
+                    if ready.samples:
+                        pacing.sent(ready.seconds)
+                        yield AudioDelta(ready, piece.start + said)
+                    asked = self._clock()
+            pacing.learn(text, seconds, waited)
         yield AudioDelta(Pcm(b"", SPOKEN_RATE), piece.end)
+
+
+class _Coming:
+    """Words as they come, that can be waited for a while and then again."""
+
+    def __init__(self, words: AsyncIterable[str]) -> None:
+        self._words = aiter(words)
+        self._next: asyncio.Future[str | None] | None = None
+        self.ended = False
+
+    async def within(self, seconds: float | None) -> str:
+        """The next words; none where none came in time, or where they have ended. None: however long it takes."""
+        if self.ended:
+            return ""
+        if self._next is None:
+            self._next = asyncio.ensure_future(anext(self._words, None))
+            await asyncio.sleep(0)  # what is there already is taken, also in no time
+        if not self._next.done():
+            await asyncio.wait({self._next}, timeout=seconds)
+        if not self._next.done():
+            return ""
+        words = self._next.result()
+        self._next, self.ended = None, words is None
+        return words or ""
+
+    async def aclose(self) -> None:
+        """Wait for no more of them."""
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.gather(self._next, return_exceptions=True)
+
+
+async def _next(pieces: Pieces, coming: _Coming) -> Piece | None:
+    """The next piece to say, once there is one; None where all was said."""
+    while True:
+        while pieces.hungry and (words := await coming.within(0)):
+            pieces.feed(words)
+        if coming.ended:
+            pieces.end()
+        if (piece := pieces.next()) or coming.ended:
+            return piece
+        words = await coming.within(pieces.patience_s)
+        pieces.feed(words)
+        if not (words or coming.ended) and (piece := pieces.next(due=True)):
+            return piece
 
 
 class ByLanguage:
@@ -80,7 +128,7 @@ class ByLanguage:
 
 
 class Renamed:
-    """A `Synthesizer`, or a `Responder`, whose voices go by other names."""
+    """A `Synthesizer`, a `Speaker` or a `Responder` whose voices go by other names."""
 
     def __init__(self, engine: Any, names: Callable[[str], str]) -> None:
         self._engine = engine
@@ -93,5 +141,8 @@ class Renamed:
 
     def synthesize(self, say: Utterance) -> Stream[Pcm]:
         """Yield the sound of one piece as it is made."""
-        renamed = Utterance(say.text, self._names(say.voice), say.language, say.speed, say.style)
-        return self._engine.synthesize(renamed)
+        return self._engine.synthesize(replace(say, voice=self._names(say.voice)))
+
+    def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
+        """Yield the sound of the words as they come."""
+        return self._engine.speak(words, replace(ask, voice=self._names(ask.voice)))

@@ -122,6 +122,8 @@ class Turn:
     tool_choice: ToolChoice = ToolChoice()
     voice: str | None = None
     """None: a text answer."""
+    live: bool = True
+    """Whether the answer goes out while it is made, and somebody waits for the first of it."""
     schema: Schema | None = None
     sampling: Sampling = Sampling()
     room: int = 0

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from vivavoce.core.aside import aside
 from vivavoce.core.audio import FRAME_SAMPLES, SPOKEN_RATE
 from vivavoce.core.errors import EngineFailed
-from vivavoce.core.speaking import CHARACTERS_A_SECOND
+from vivavoce.core.pacing import CHARACTERS_A_SECOND
 from vivavoce.core.turn import AudioDelta, Reason, TextDelta, TokenLogprob, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.core.usage import audio_tokens_in, fixed_tokens_in, texts_in
 from vivavoce.engines.bodies import Answer

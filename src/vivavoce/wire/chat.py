@@ -149,7 +149,13 @@ def to_turn(request: ChatRequest, taken: Mapping[Place, Speech | Text], said: Ma
     callable_tools, choice = tools.choice_of(request.about_tools, tools.tools_of(request.about_tools))
     schema = schema_of(request.response_format)
     return Turn(
-        messages, callable_tools, choice, voice=voice_of(request), schema=schema, sampling=sampling.chosen(request)
+        messages,
+        callable_tools,
+        choice,
+        voice=voice_of(request),
+        live=bool(request.stream),
+        schema=schema,
+        sampling=sampling.chosen(request),
     )
 
 

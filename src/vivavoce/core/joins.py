@@ -1,0 +1,91 @@
+"""The sound of pieces said one after another, joined as if they had been said in one go. Knows no engine."""
+
+from array import array
+
+from vivavoce.core.audio import QUIET, SAMPLE_BYTES, SPOKEN_RATE
+from vivavoce.core.phrases import Cut
+
+PAUSES_S = {Cut.END: (0.15, 0.24), Cut.CLAUSE: (0.05, 0.12)}
+"""The pause between two pieces, at least and at most, by where the text was cut: what voices make in one go."""
+NO_PAUSE_S = (0.0, 0.03)
+"""Where a reader would not have stopped; and before the first word, for which somebody waits."""
+_HELD = SPOKEN_RATE * SAMPLE_BYTES  # of silence; a voice that is silent for more than this second means it
+_FRAME = 120  # samples that are looked at together: 5 ms
+_FADE = 48  # samples: 2 ms
+
+
+class Joins:
+    """Takes the sound of pieces, and gives it with one pause of the right length wherever two of them meet.
+
+    A voice ends a piece with silence and begins the next with more of it, or with none at all. The quiet end of what
+    came is held back until it is known what follows it.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        """`speed`: how much faster than usual is spoken; pauses are so much shorter."""
+        self._speed = speed
+        self._tail = b""  # the end of what came: its silence, and no less than is faded
+        self._lead = b""  # the silence that the piece begins with
+        self._joint: Cut | None = None  # what the piece before ended with, until the first sound of this one
+
+    def begin(self, before: Cut) -> None:
+        """A piece begins. What is before it ended so; `Cut.NEVER`: nothing is."""
+        self._joint = max(before, self._joint or Cut.NEVER)
+
+    def add(self, sound: bytes) -> bytes:
+        """What may go out, now that more of the piece has come."""
+        before = b""
+        if self._joint is None:
+            sound = self._tail + sound
+        else:
+            quiet = min(_quiet(sound, from_end=False), _HELD - len(self._lead))
+            self._lead += sound[:quiet]
+            if quiet == len(sound) and len(self._lead) < _HELD:
+                return b""
+            before, sound = self._joined(self._joint, self._lead), sound[quiet:]
+            self._joint, self._lead = None, b""
+        kept = len(sound) - max(min(_quiet(sound, from_end=True), _HELD), _FADE * SAMPLE_BYTES)
+        self._tail = sound[max(kept, 0) :]
+        return before + sound[: max(kept, 0)]
+
+    def end(self) -> bytes:
+        """The silence that ends it all, as the voice made it."""
+        rest, self._tail, self._lead = self._tail + self._lead, b"", b""
+        return rest
+
+    def _joined(self, joint: Cut, lead: bytes) -> bytes:
+        """What was held back and the silence before the sound that now comes, with the right pause in it."""
+        loud = len(self._tail) - _quiet(self._tail, from_end=True)
+        most, least = (self._bytes(seconds) for seconds in reversed(PAUSES_S.get(joint, NO_PAUSE_S)))
+        made = len(self._tail) - loud + len(lead)
+        pause = min(max(made, least), most)
+        after = min(len(lead), max(pause - (len(self._tail) - loud), pause // 2 // SAMPLE_BYTES * SAMPLE_BYTES))
+        before = min(len(self._tail) - loud, pause - after)
+        ending = _faded(self._tail[: loud + before], out=True)
+        beginning = _faded(lead[len(lead) - after :], out=False)
+        return ending + bytes(pause - before - after) + beginning
+
+    def _bytes(self, seconds: float) -> int:
+        return int(seconds / self._speed * SPOKEN_RATE) * SAMPLE_BYTES
+
+
+def _quiet(sound: bytes, *, from_end: bool) -> int:
+    """How many bytes of silence `sound` begins or ends with."""
+    samples = memoryview(sound).cast("h")[:: -1 if from_end else 1]
+    quiet = 0
+    while quiet < len(samples):
+        frame = samples[quiet : quiet + _FRAME].tolist()
+        if max(map(abs, frame)) > QUIET:
+            return (quiet + next(at for at, sample in enumerate(frame) if abs(sample) > QUIET)) * SAMPLE_BYTES
+        quiet += len(frame)
+    return quiet * SAMPLE_BYTES
+
+
+def _faded(sound: bytes, *, out: bool) -> bytes:
+    """`sound` rising from nothing, or falling to it, where it would otherwise begin or end at once."""
+    samples = array("h", sound)
+    length = min(_FADE, len(samples))
+    for at in range(length):
+        place = len(samples) - 1 - at if out else at
+        samples[place] = samples[place] * at // length
+    return samples.tobytes()
