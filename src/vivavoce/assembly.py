@@ -177,7 +177,7 @@ def hearer(settings: ModelConfig, engines: Mapping[str, Engine]) -> Any:
 
 def speaker(settings: ModelConfig, engines: Mapping[str, Engine]) -> Phrased:
     """What speaks for a model."""
-    return Phrased(_synthesizer(settings, engines), settings.language)
+    return Phrased(_synthesizer(settings, engines), settings.language, settings.first_piece)
 
 
 def voices(settings: ModelConfig, engines: Mapping[str, Engine]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
 from msgspec import Meta, Struct, field, structs
 
+from vivavoce.core.phrases import FirstPiece
 from vivavoce.kinds import Mistake, Steps, meant, readable, wrong
 from vivavoce.toml_errors import Problem, Source, Weight, texts
 
@@ -120,6 +121,8 @@ class ModelConfig(Struct, forbid_unknown_fields=True):
     """A name clients use, and the voice it stands for."""
     language: Annotated[str, Meta(pattern=LANGUAGE, description="a language, such as en")] = "en"
     """ISO-639-1; of text whose script does not tell."""
+    first_piece: FirstPiece = "clause"
+    """What is said first of an answer: a clause or a phrase of it, or its whole first sentence."""
     on_overflow: Literal["refuse", "trim"] = "refuse"
     """What becomes of a conversation that is longer than the context."""
     price: PriceConfig | None = None
