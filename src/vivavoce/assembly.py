@@ -12,12 +12,13 @@ from vivavoce.catalogue.files import FetchFailed
 from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig, PriceConfig
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
-from vivavoce.core.engines import Card, Hearing, Synthesizer, Utterance
+from vivavoce.core.engines import Card, Hearing, Speaker, Speaking, Synthesizer, Utterance
 from vivavoce.core.errors import BadRequest, PublicError
 from vivavoce.core.listening import Piecewise
 from vivavoce.core.models import Model, ModelCard, Price
 from vivavoce.core.recalling import How, Memory, Recalling
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
+from vivavoce.core.streams import once
 from vivavoce.core.turn import Message, Sampling, Speech, Stream, Text, Turn, TurnEvent
 from vivavoce.core.watching import Watch, Watched
 from vivavoce.core.wrappers import Fallback, Timed
@@ -84,6 +85,16 @@ class Engine:
     def card(self) -> Card:
         """What it is and can do."""
         return self.itself.card()
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether it speaks words as they come."""
+        return hasattr(self.itself, "speak")
+
+    @property
+    def says_pieces(self) -> bool:
+        """Whether it speaks piece by piece."""
+        return hasattr(self.itself, "synthesize")
 
     @property
     def at_once(self) -> int:
@@ -175,9 +186,28 @@ def hearer(settings: ModelConfig, engines: Mapping[str, Engine]) -> Any:
     return _first_of([engines[name].in_time for name in settings.engines("hear")])
 
 
-def speaker(settings: ModelConfig, engines: Mapping[str, Engine]) -> Phrased:
-    """What speaks for a model."""
-    return Phrased(_synthesizer(settings, engines), settings.language, settings.first_piece)
+def speaker(settings: ModelConfig, engines: Mapping[str, Engine]) -> Speaker:
+    """What speaks for a model: an engine that takes words as they come by itself, any other piece by piece.
+
+    Raises:
+        EngineMissing: an engine is to speak one of several languages, and says no piece by itself.
+    """
+    speaking = settings.speakers()
+    if not any(engines[name].takes_words for name in settings.engines("speak")):
+        return _phrased(_synthesizer(settings, engines), settings)
+    if len(speaking) == 1:
+        (names,) = speaking.values()
+        voices = [(engines[name], _with_names(settings, engines[name])) for name in names]
+        return _first_of([voice if engine.takes_words else _phrased(voice, settings) for engine, voice in voices])
+    for name in settings.engines("speak"):
+        if not engines[name].says_pieces:
+            why = "it takes words as they come, whose language is not known yet"
+            raise EngineMissing(f"engine '{name}' cannot speak one of several languages: {why}")
+    return _phrased(_synthesizer(settings, engines), settings)
+
+
+def _phrased(voice: Synthesizer, settings: ModelConfig) -> Phrased:
+    return Phrased(voice, settings.language, settings.first_piece)
 
 
 def voices(settings: ModelConfig, engines: Mapping[str, Engine]) -> tuple[str, ...]:
@@ -197,7 +227,7 @@ def voiced(settings: ModelConfig) -> list[str]:
     return list(dict.fromkeys([*settings.engines("respond"), *settings.engines("speak")]))
 
 
-def _responder(settings: ModelConfig, engines: Mapping[str, Engine], hear: Any, speak: Phrased | None) -> Any:
+def _responder(settings: ModelConfig, engines: Mapping[str, Engine], hear: Any, speak: Speaker | None) -> Any:
     """What answers for a model; the cascade, if there is one, after those that answer by themselves."""
     answering: list[Any] = [_with_names(settings, engines[name]) for name in settings.engines("respond")]
     thinkers = [engines[name] for name in settings.engines("think")]
@@ -286,9 +316,12 @@ async def warm(engine: Engine) -> None:
         with suppress(BadRequest):  # of a turn without sound: it is there, and that is the question
             await itself.respond(_turn(Text("Hi")), _unheard)
     if "speak" in plays:
-        say = Utterance("Hi.", next(iter(engine.card.voices), ""))
-        with suppress(*() if say.voice else (BadRequest,)):  # of no voice: it is there, and that is the question
-            await _through(itself.synthesize(say))
+        voice = next(iter(engine.card.voices), "")
+        with suppress(*() if voice else (BadRequest,)):  # of no voice: it is there, and that is the question
+            if engine.takes_words:
+                await _through(itself.speak(once("Hi."), Speaking(voice)))
+            if engine.says_pieces:
+                await _through(itself.synthesize(Utterance("Hi.", voice)))
 
 
 def _turn(part: Text | Speech) -> Turn:

@@ -1,16 +1,28 @@
 """Engines that stand in for one another, and engines that are given up in time."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 
+from tests.support.jumping import timed
 from vivavoce.core.audio import Pcm
-from vivavoce.core.engines import Hearing, Transcript, Utterance
+from vivavoce.core.engines import Hearing, Speaking, Transcript, Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError, RateLimited
-from vivavoce.core.turn import Message, Send, Stream, Text, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
+from vivavoce.core.turn import (
+    AudioDelta,
+    Message,
+    Send,
+    Stream,
+    Text,
+    TextDelta,
+    ToolCallDelta,
+    Turn,
+    TurnDone,
+    TurnEvent,
+)
 from vivavoce.core.wrappers import Fallback, Timed
 from vivavoce.testing import Hears, Says, Speaks
 from vivavoce.testing.scripted import Scripted, tone
@@ -239,3 +251,74 @@ async def test_counting_has_a_limit_too() -> None:
 @pytest.mark.parametrize("role", ROLES)
 async def test_one_that_is_too_slow_is_replaced(role: Role) -> None:
     assert await role(Fallback([Timed(Hangs(), 0.01, None), WHOLE[role]])) == await role(WHOLE[role])
+
+
+class Reads:
+    """Speaks words as they come, a tone for each; hangs before the word `hang`, if that comes."""
+
+    def __init__(self, error: PublicError | None = None) -> None:
+        self.error = error
+        self.came: list[str] = []
+
+    async def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
+        assert ask == SPEAKING
+        end = 0
+        async for word in words:
+            self.came.append(word)
+            end += len(word)
+            if self.error:
+                raise self.error
+            if word == "hang":
+                await asyncio.sleep(3600)
+            yield AudioDelta(tone(0.1), end)
+
+
+SPEAKING = Speaking("alloy", "en")
+
+
+async def slowly(*words: str, wait_s: float = 0.0) -> AsyncIterator[str]:
+    for word in words:
+        await asyncio.sleep(wait_s)
+        yield word
+
+
+async def spoken(engine: Any, *words: str, wait_s: float = 0.0) -> list[int]:
+    async with aclosing(engine.speak(slowly(*words, wait_s=wait_s), SPEAKING)) as sounds:
+        return [sound.text_end async for sound in sounds]
+
+
+async def test_words_that_the_first_speaker_took_are_there_for_the_next() -> None:
+    first, second = Reads(EngineFailed()), Reads()
+    assert await spoken(Fallback([first, second]), "one ", "two") == [4, 7]
+    assert (first.came, second.came) == (["one "], ["one ", "two"])
+
+
+def test_a_speaker_has_its_own_time_and_that_of_the_words_as_well() -> None:
+    assert timed(spoken(Timed(Reads(), 1, 1), "one ", "two ", "three", wait_s=60)) == [4, 8, 13]
+    assert timed(spoken(Timed(Reads(), None, None), "one ", wait_s=60)) == [4]
+
+
+async def test_a_speaker_may_take_words_ahead_and_leave_them() -> None:
+    class Ahead:
+        async def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
+            del ask
+            taking = asyncio.ensure_future(_all(words))
+            yield AudioDelta(tone(0.1), 1)
+            await taking
+            yield AudioDelta(tone(0.1), 2)
+
+    sounds = Timed(Ahead(), 60, 60).speak(slowly("one ", "two"), SPEAKING)
+    assert (await anext(sounds)).text_end == 1
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert [sound.text_end async for sound in sounds] == [2]
+
+
+async def _all(words: AsyncIterable[str]) -> list[str]:
+    return [word async for word in words]
+
+
+@pytest.mark.parametrize("words", [["hang"], ["one", "hang"]])
+def test_a_speaker_that_hangs_is_given_up(words: list[str]) -> None:
+    with pytest.raises(EngineTimeout):
+        timed(spoken(Timed(Reads(), 2, 2), *words, wait_s=60))

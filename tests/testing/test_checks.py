@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from vivavoce.core.audio import Pcm
-from vivavoce.core.engines import Card, Hearing, Transcript, Utterance, Word
+from vivavoce.core.engines import Card, Hearing, Speaking, Transcript, Utterance, Word
 from vivavoce.core.errors import BadRequest, EngineFailed
 from vivavoce.core.turn import AudioDelta, Send, TextDelta, ToolCallDelta, Turn, TurnDone
 from vivavoce.testing import (
     Scripted,
     check_language_model,
     check_responder,
+    check_speaker,
     check_synthesizer,
     check_transcriber,
 )
@@ -289,3 +290,39 @@ class Deaf(Scripted):
 async def test_an_async_engine_that_never_answers() -> None:
     with pytest.raises(AssertionError, match="transcribe: an item takes over 0 s"):
         await check_transcriber(Deaf(Scripted.Options()), step_s=0.05)
+
+
+class Reads:
+    """Takes words as they come: a tone for each, and how far it says that it is."""
+
+    def __init__(self, ahead: int = 0, *, says: Any = None, short: bool = False) -> None:
+        self._ahead, self._says, self._short = ahead, says, short
+
+    def card(self) -> Card:
+        return Card("reads", ("speak",))
+
+    async def speak(self, words: AsyncIterable[str], ask: Speaking) -> AsyncIterator[Any]:
+        assert ask.voice == "alloy"
+        end = 0
+        async for word in words:
+            end += len(word) - self._short
+            yield self._says or AudioDelta(tone(0.01), end + self._ahead)
+
+
+async def test_a_good_speaker_of_words_passes() -> None:
+    await check_speaker(Reads())
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        (Reads(1), "text_end goes back, or too far"),
+        (Reads(short=True), "has not all of the text said"),
+        (Reads(says="sound"), "it yields str, not AudioDelta"),
+        (Reads(says=AudioDelta(Pcm(b"", 24_000), 0)), "no sound"),
+        (Reads(says=AudioDelta(Pcm(b"ab", 8_000), 0)), "sound has 24000 Hz"),
+    ],
+)
+async def test_speakers_of_words_that_keep_something_not(engine: Reads, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        await check_speaker(engine)

@@ -4,14 +4,14 @@ Each plays whatever roles the engines inside it play.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Sequence
-from contextlib import aclosing, suppress
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any, Generic, TypeVar
 
 from vivavoce.core.audio import Pcm
-from vivavoce.core.engines import Hearing, Transcript, Utterance
+from vivavoce.core.engines import Hearing, Speaking, Transcript, Utterance
 from vivavoce.core.errors import EngineTimeout, PublicError
-from vivavoce.core.turn import Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
+from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
 
 T = TypeVar("T")
 
@@ -77,6 +77,17 @@ class Fallback:
         async with aclosing(self._first_to_begin(calling)) as sounds:
             async for pcm in sounds:
                 yield pcm
+
+    async def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
+        """Speak; see `core.engines.Speaker`."""
+        came = _Kept(words)
+
+        def calling(engine: Any) -> Stream[AudioDelta]:
+            return engine.speak(came.from_the_start(), ask)
+
+        async with aclosing(self._first_to_begin(calling)) as sounds:
+            async for sound in sounds:
+                yield sound
 
     async def _first_to_begin(self, call: Callable[[Any], Stream[T]]) -> Stream[T]:
         for engine in self._earlier:
@@ -151,12 +162,19 @@ class Timed:
             async for pcm in sounds:
                 yield pcm
 
-    async def _in_time(self, stream: Stream[T]) -> Stream[T]:
-        limit = self._first_s
+    async def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
+        """Speak; see `core.engines.Speaker`. Time in which it waits for words is not the engine's."""
+        watch = _Watch()
+        async with aclosing(self._in_time(self._engine.speak(watch.outside(words), ask), watch)) as sounds:
+            async for sound in sounds:
+                yield sound
+
+    async def _in_time(self, stream: Stream[T], watch: "_Watch | None" = None) -> Stream[T]:
+        watch, limit = watch or _Watch(), self._first_s
         async with aclosing(stream):
             while True:
                 try:
-                    async with asyncio.timeout(limit):
+                    async with watch.over(limit):
                         item = await anext(stream)
                 except StopAsyncIteration:
                     return
@@ -164,6 +182,49 @@ class Timed:
                     raise EngineTimeout from None
                 limit = self._between_s
                 yield item
+
+
+class _Watch:
+    """The time an engine may take for its next item; it does not run while the engine waits for something else."""
+
+    def __init__(self) -> None:
+        self._seconds: float | None = None
+        self._timeout: asyncio.Timeout | None = None
+        self._waiting = False
+
+    @asynccontextmanager
+    async def over(self, seconds: float | None) -> AsyncGenerator[None, None]:
+        """Give what is done in here so long; raise TimeoutError then."""
+        self._seconds = seconds
+        async with asyncio.timeout(None) as timeout:
+            self._timeout = timeout
+            self._set()
+            try:
+                yield
+            finally:
+                self._timeout = None
+
+    async def outside(self, words: AsyncIterable[T]) -> Stream[T]:
+        """Something an engine waits for, which is not its own."""
+        rest = aiter(words)
+        while True:
+            self._wait(waiting=True)
+            try:
+                item = await anext(rest)
+            except StopAsyncIteration:
+                return
+            finally:
+                self._wait(waiting=False)
+            yield item
+
+    def _wait(self, *, waiting: bool) -> None:
+        self._waiting = waiting
+        self._set()
+
+    def _set(self) -> None:
+        if self._timeout is not None and not self._timeout.expired():
+            seconds = None if self._waiting else self._seconds
+            self._timeout.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
 
 class _Begun:
@@ -178,19 +239,19 @@ class _Begun:
         await self._send(event)
 
 
-class _Kept:
-    """Sound that comes once, for several to hear one after another."""
+class _Kept(Generic[T]):
+    """Sound or words that come once, for several to take one after another."""
 
-    def __init__(self, audio: AsyncIterable[Pcm]) -> None:
-        self._rest = aiter(audio)
-        self._came: list[Pcm] = []
+    def __init__(self, items: AsyncIterable[T]) -> None:
+        self._rest = aiter(items)
+        self._came: list[T] = []
 
-    async def from_the_start(self) -> Stream[Pcm]:
-        for pcm in self._came:
-            yield pcm
-        async for pcm in self._rest:
-            self._came.append(pcm)
-            yield pcm
+    async def from_the_start(self) -> Stream[T]:
+        for item in self._came:
+            yield item
+        async for item in self._rest:
+            self._came.append(item)
+            yield item
 
 
 def _another_may(error: PublicError) -> bool:

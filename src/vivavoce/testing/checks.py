@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
-from vivavoce.core.engines import Card, Hearing, Transcript, Utterance
+from vivavoce.core.engines import Card, Hearing, Speaking, Transcript, Utterance
 from vivavoce.core.errors import BadRequest
 from vivavoce.core.turn import (
     AudioDelta,
@@ -19,6 +19,7 @@ from vivavoce.core.turn import (
     Message,
     Sampling,
     Speech,
+    Stream,
     Text,
     TextDelta,
     Tool,
@@ -28,7 +29,7 @@ from vivavoce.core.turn import (
     TurnDone,
 )
 from vivavoce.testing.calling import Call, Kept, want
-from vivavoce.testing.scripted import tone
+from vivavoce.testing.scripted import tokens, tone
 
 TEXT = "Hello there, how are you? I am very well, thank you."
 UNUSUAL = ("", "   ", "?!", "😀", "one\0two\ntwo\x1b", "<speak>&amp;</speak>", "word " * 300)
@@ -139,6 +140,43 @@ def _check_sound(found: Sequence[Any], method: str, *, spoken: bool) -> None:
     rates = {item.rate for item in found}
     want(len(rates) <= 1, f"{method}: several rates in one call")
     want(not spoken or rates <= {SPOKEN_RATE}, f"{method}: an async engine's sound has {SPOKEN_RATE} Hz")
+
+
+async def check_speaker(engine: Any, text: str = TEXT, *, step_s: float = 10.0) -> None:
+    """Check an engine that speaks words as they come.
+
+    Args:
+        engine: the engine.
+        text: what it is given to say, word by word, in a language it speaks.
+        step_s: the longest it may be silent between two items, in seconds.
+
+    Raises:
+        AssertionError: what it does not keep.
+    """
+    card = _card(engine, "speak")
+    ask = Speaking(next(iter(card.voices), "alloy"))
+
+    async def speak(words: str, *, leave: bool = False) -> Sequence[Any]:
+        kept = await Call("speak", engine.speak, step_s).items(_word_by_word(words), ask, leave=leave)
+        want(kept.refused is None, "speak: it refuses plain words")
+        for item in kept.items:
+            want(isinstance(item, AudioDelta), f"speak: it yields {type(item).__name__}, not AudioDelta")
+        _check_sound([item.pcm for item in kept.items], "speak", spoken=True)
+        ends = [item.text_end for item in kept.items]
+        want(ends == sorted(ends) and max(ends, default=0) <= len(words), "speak: text_end goes back, or too far")
+        return kept.items
+
+    said = await speak(text)
+    want(any(item.pcm.samples for item in said), "speak: no sound")
+    want(said[-1].text_end == len(text), "speak: its last delta has not all of the text said")
+    await speak(text, leave=True)
+    for unusual in UNUSUAL:
+        await speak(unusual)
+
+
+async def _word_by_word(text: str) -> Stream[str]:
+    for word in tokens(text):
+        yield word
 
 
 async def check_language_model(engine: Any, *, step_s: float = 30.0) -> None:
