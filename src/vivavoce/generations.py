@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from vivavoce import assembly
 from vivavoce.assembly import Engine
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ConfigError
@@ -32,6 +31,7 @@ from vivavoce.store.heard import Heard
 from vivavoce.store.replies import Replies
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
+from vivavoce.warming import warm
 
 log = logging.getLogger("vivavoce")
 
@@ -175,7 +175,7 @@ async def _ask_until_it_answers(engine: Engine) -> None:
     told = ""
     while not engine.answered.is_set():
         try:
-            await assembly.warm(engine)
+            await warm(engine)
             engine.answered.set()
         except PublicError as error:
             if error.message != told:

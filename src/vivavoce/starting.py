@@ -21,6 +21,7 @@ from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
 from vivavoce.server.sound import Sounds
 from vivavoce.shelf import Shelf
+from vivavoce.warming import first_answer
 
 MEDIA = Spec("media", "vivavoce.audio.media:Media")
 Engines: TypeAlias = Shelf[Engine]
@@ -93,7 +94,7 @@ async def start_engines(
         answering = [engine for engine in new if engine.pool is not None and engine is not media]
         # as many first answers as there are processes: each takes a free one
         first = [engine for engine in answering for _ in range(engine.at_once // engine.card.parallel)]
-        await together([_told_where(config, engine.name, assembly.first_answer(engine)) for engine in first])
+        await together([_told_where(config, engine.name, first_answer(engine)) for engine in first])
         sounds = Sounds(media.itself, config.limits.audio_seconds)
         if media in new:
             with suppress(PublicError):  # what it cannot do is told to whoever asks for it

@@ -16,7 +16,7 @@ import pytest
 from tests.engines.conftest import Make
 from tests.support.upstream import ANSWER, DONE, FIRST, Upstream, chunk
 from tests.support.waiting import until
-from vivavoce.assembly import Engine, warm
+from vivavoce.assembly import Engine
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.context import too_long, too_long_somehow
@@ -42,6 +42,7 @@ from vivavoce.core.turn import (
 from vivavoce.core.wrappers import Timed
 from vivavoce.engines.openai import OpenAICompatible
 from vivavoce.engines.refusals import NoSuchModel
+from vivavoce.warming import warm
 
 TURN = Turn((Message("user", (Text("my question"),)),))
 KEY = "sk-very-secret-key"

@@ -16,6 +16,7 @@ from vivavoce.cli.terminal import Progress, harmless
 from vivavoce.config import Config, ConfigError, Role
 from vivavoce.core.errors import PublicError
 from vivavoce.engines.child import EngineMissing
+from vivavoce.warming import warm
 
 if TYPE_CHECKING:
     from vivavoce.cli.looking import Found
@@ -104,7 +105,7 @@ async def _try_each(config: Config, names: set[str]) -> tuple[dict[str, str], li
 
 
 async def _try(config: Config, names: set[str]) -> dict[str, str]:
-    from vivavoce import assembly, main  # noqa: PLC0415 - help is quick
+    from vivavoce import main  # noqa: PLC0415 - help is quick
 
     async with main.start_engines(config, names) as running:
         answering: dict[str, str] = {}
@@ -113,7 +114,7 @@ async def _try(config: Config, names: set[str]) -> dict[str, str]:
             with suppress(PublicError, TimeoutError):
                 if engine.pool is None:
                     async with asyncio.timeout(ANSWER_S):
-                        await assembly.warm(engine)
+                        await warm(engine)
                 answering[name] = engine.card.note
         return answering
 
