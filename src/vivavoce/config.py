@@ -139,8 +139,7 @@ class ModelConfig(Struct, forbid_unknown_fields=True):
         for role in ROLES:
             if role == "speak" and isinstance(self.speak, dict):
                 for language, names in self.speakers().items():
-                    for name in names:
-                        yield (role, language), role, name
+                    yield from (((role, language), role, name) for name in names)
             else:
                 for name in self.engines(role):
                     yield (role,), role, name

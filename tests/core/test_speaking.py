@@ -101,6 +101,16 @@ async def test_a_piece_that_gives_no_sound_teaches_no_pace() -> None:
     assert list(dict.fromkeys(sound.text_end for sound in sounds)) == [14, 14 + int(0.1 * 15 * 22 / 21), 35]
 
 
+async def test_silence_before_the_first_word_is_not_sent_by_itself() -> None:
+    class Begins(Speaks):
+        async def synthesize(self, say: Utterance) -> Stream[Pcm]:
+            yield Pcm(bytes(4800), 24_000)
+            yield tone(0.2)
+
+    first, *_ = await speak(Begins(), "Hello.")
+    assert 0.2 <= first.pcm.seconds < 0.25
+
+
 async def test_a_voice_that_is_not_heard_to_its_end_is_closed() -> None:
     closed: list[str] = []
 
