@@ -23,6 +23,10 @@ COMMANDS = {
         *("--key", "--model", "--speech-model", "--transcription-model", "--voice", "--audio", "--only", "--json"),
         *("--strict", "--limit", "--total"),
     ],
+    "bench": [
+        *("--key", "--model", "--transcription-model", "--voice", "--recording", "--limit-ms", "--most", "--turns"),
+        *("--pause", "--wait", "--json", "--svg", "--config"),
+    ],
 }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import ask, config, conform, doctor, models, pull, remove, say, selftest, serve, transcribe
+from vivavoce.cli import ask, bench, config, conform, doctor, models, pull, remove, say, selftest, serve, transcribe
 
 MISUNDERSTOOD = 2
 
@@ -29,6 +29,7 @@ COMMANDS = (
     selftest.selftest,
     doctor.doctor,
     conform.conform,
+    bench.bench,
 )
 for command in COMMANDS:
     app.command()(command)

@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vivavoce
+from vivavoce.cli.anybody import (
+    UNUSABLE,
+    ChatOption,
+    JsonOption,
+    KeyOption,
+    TheirVoiceOption,
+    TranscriptionOption,
+    wav_of,
+)
 from vivavoce.cli.common import check_file, plain_errors
 from vivavoce.cli.terminal import STDOUT, Progress, harmless
 
 if TYPE_CHECKING:
     from vivavoce.conform.check import Group, Outcome
     from vivavoce.conform.examine import Wanted
-    from vivavoce.conform.sound import Sound
     from vivavoce.conform.subject import Subject
 
-UNUSABLE = 2
 COLOURS = {"must": "red", "should": "yellow", "may": "dim"}
 
 
 def conform(  # noqa: PLR0913, PLR0917 - a command's options
     url: Annotated[str, typer.Argument(metavar="URL", help="Where the server is, with or without /v1.")],
-    key: Annotated[
-        str | None,
-        typer.Option(envvar="OPENAI_API_KEY", show_envvar=True, help="Sent to that server and nowhere else."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The chat model; else the first that looks like one with audio.")
-    ] = None,
+    key: KeyOption = None,
+    model: ChatOption = None,
     speech_model: Annotated[str | None, typer.Option(metavar="NAME", help="The model that reads aloud.")] = None,
-    transcription_model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The model that writes down what is said.")
-    ] = None,
-    voice: Annotated[str, typer.Option(metavar="NAME", help="The voice that speaks.")] = "alloy",
+    transcription_model: TranscriptionOption = None,
+    voice: TheirVoiceOption = "alloy",
     audio: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A WAV of one channel of 16 bits to send instead of the enclosed question."),
@@ -43,9 +43,7 @@ def conform(  # noqa: PLR0913, PLR0917 - a command's options
     only: Annotated[
         list[str] | None, typer.Option(metavar="GROUP", help="Check this group alone; may be repeated.")
     ] = None,
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON; - is standard output.")
-    ] = None,
+    json: JsonOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="What should hold counts for the exit status too.")] = False,
     limit: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="The longest wait for one answer.")] = 60,
     total: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="The longest that all of it may take.")] = 1200,
@@ -63,7 +61,7 @@ def conform(  # noqa: PLR0913, PLR0917 - a command's options
             check_file(Path(json))
         try:
             groups = examine.groups_named(only or [])
-            sound = _sound(audio) if audio is not None else None
+            sound = wav_of(audio) if audio is not None else None
             limits = Limits(limit, total)
             wanted = examine.Wanted(url, key, model, speech_model, transcription_model, voice, sound, limits)
             began = time.monotonic()
@@ -89,17 +87,6 @@ async def _examine(wanted: "Wanted", groups: "list[Group]") -> "tuple[Subject, l
         async with examine.reach(wanted) as subject:
             outcomes = await examine.examine(subject, groups, lambda check: progress.now(f"{check.name}…"))
             return subject, outcomes
-
-
-def _sound(path: Path) -> "Sound":
-    from vivavoce.conform.examine import Unusable  # noqa: PLC0415 - help is quick
-    from vivavoce.conform.seen import Failed  # noqa: PLC0415
-    from vivavoce.conform.sound import read_wav  # noqa: PLC0415
-
-    try:
-        return read_wav(path.read_bytes())
-    except Failed as failed:
-        raise Unusable(f"{path}: {failed}") from None
 
 
 def _show(subject: "Subject", outcomes: "list[Outcome]", took_s: float) -> None:

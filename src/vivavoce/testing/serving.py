@@ -24,17 +24,18 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, *arguments: str) -> Generator[Server]:
+def serving(home: Path, *arguments: str, folder: Path | None = None) -> Generator[Server]:
     """Start a server on a free port, and stop it in the end.
 
-    `home` holds its data and weights, and `vivavoce.toml` where there is one; it must exist.
+    `home` holds its data and weights; it must exist. `folder`, or else `home`, is where it runs: `vivavoce.toml` is
+    looked for there.
 
     Raises:
         RuntimeError: it did not start within a minute. Why is on standard error.
     """
     command = [sys.executable, "-m", "vivavoce", "serve", "--port", "0", *arguments]
     environment = {**os.environ, "VIVAVOCE_HOME": str(home)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True, cwd=home) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True, cwd=folder or home) as process:  # noqa: S603
         try:
             yield Server(_address(process), process.pid)
         finally:
