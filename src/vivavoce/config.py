@@ -136,13 +136,13 @@ class ModelConfig(Struct, forbid_unknown_fields=True):
 
     def parts(self) -> Iterator[tuple[Steps, Role, str]]:
         """Every part that is given to an engine: the keys that lead to it from the model, the role, and the engine."""
+        spoken = self.speakers() if isinstance(self.speak, dict) else {}
         for role in ROLES:
-            if role == "speak" and isinstance(self.speak, dict):
-                for language, names in self.speakers().items():
-                    yield from (((role, language), role, name) for name in names)
-            else:
-                for name in self.engines(role):
-                    yield (role,), role, name
+            for name in self.engines(role) if role != "speak" or not spoken else ():
+                yield (role,), role, name
+        for language, names in spoken.items():
+            for name in names:
+                yield ("speak", language), "speak", name
 
     def speakers(self) -> dict[str, list[str]]:
         """What speaks each language, or `default`."""
