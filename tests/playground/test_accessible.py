@@ -139,6 +139,18 @@ async def test_a_finger_is_enough(visit: Visiting, serve: Serve) -> None:
     assert small == []
 
 
+async def test_on_a_phone_a_long_conversation_stays_in_reach(visit: Visiting, serve: Serve) -> None:
+    here = await visit((await serve(think=Says("Yes. " * 60), speak=Speaks(speech_ms=0.05))).url, **LOOKS["phone"])
+    for times in range(1, 4):
+        await here.send("word " * 60)
+        await expect(here.turns("assistant")).to_have_count(times)
+        await here.state("idle")
+    await expect(here.at("#settings > summary")).to_be_in_viewport(ratio=1)
+    await expect(here.at("#talk")).to_be_in_viewport(ratio=1)
+    await here.turns("user").first.locator(".word").first.scroll_into_view_if_needed()
+    await expect(here.turns("user").first.locator(".word").first).to_be_in_viewport()
+
+
 async def test_it_says_what_happens_to_who_cannot_see_it(visit: Visiting, serve: Serve) -> None:
     here = await visit((await serve(hear=Hears(HEARD), think=Says("Paris."))).url)
     status = here.page.get_by_role("status").first
