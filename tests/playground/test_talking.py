@@ -135,18 +135,45 @@ async def test_interrupting_stops_sound_and_generation_at_once(
     await here.page.mouse.up()
 
 
-async def test_what_was_interrupted_is_part_of_the_conversation(visit: Visiting, serve: Serve) -> None:
+async def test_of_what_was_interrupted_the_words_that_were_said_are_part_of_the_conversation(
+    visit: Visiting, serve: Serve
+) -> None:
     thinks = Endless()
     here = await visit((await serve(think=thinks, speak=Speaks(speech_ms=20))).url)
     await here.send("Tell me everything.")
     await here.until("window.heardByTests().seconds > 0.8")
     await stop(here)
     await here.state("idle")
+    answer = here.turns("assistant").first
+    heard = "".join(await answer.locator(".word.said").all_text_contents()).strip()
+    assert heard.startswith("And then")
+    assert len(heard) < len((await answer.locator(".words").text_content() or "").strip())
     await here.send("What did you say?")
     await here.until("document.querySelectorAll('[data-role=assistant]').length == 2")
     await here.state("speaking")
     await stop(here)
-    assert [said(message).partition(" ")[0] for message in thinks.asked[-1].messages] == ["Tell", "And", "What"]
+    assert here.chats()[-1]["messages"][1] == {"role": "assistant", "content": heard}
+    assert [said(message) for message in thinks.asked[-1].messages] == [
+        "Tell me everything.",
+        heard,
+        "What did you say?",
+    ]
+
+
+async def test_an_answer_that_was_stopped_and_then_played_to_its_end_is_named_by_its_id(
+    visit: Visiting, serve: Serve
+) -> None:
+    here = await visit((await serve(think=Says(SENTENCE), speak=Speaks(speech_ms=20))).url)
+    await here.send("Count.")
+    await here.at("a.mp3:visible").wait_for()  # it is all there
+    await stop(here)
+    await here.state("idle")
+    await here.turns("assistant").locator("button.play").click()
+    await here.state("idle")
+    assert await here.turns("assistant").locator(".word:not(.said)").count() == 0
+    await here.send("Again?")
+    await expect(here.turns("assistant")).to_have_count(2)
+    assert here.chats()[-1]["messages"][1]["audio"]["id"].startswith("audio_")
 
 
 @pytest.mark.parametrize("key", ["the button", "the space bar"])

@@ -348,9 +348,9 @@ async function toBase64(blob) {
 
 function toWav(pieces, rate) {
   const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
-  const [riff, wave, fmt, data] = [0x46464952, 0x45564157, 0x20746d66, 0x61746164];
-  const header = Uint32Array.of(riff, 36 + bytes, wave, fmt, 16, 0x10001, rate, rate * 2, 0x100002, data, bytes);
-  return new Blob([header, ...pieces], { type: "audio/wav" }); // plain samples, one channel, 2 bytes of 16 bits
+  const form = [0x20746d66, 16, 0x10001, rate, rate * 2, 0x100002]; // plain samples, one channel, 2 bytes of 16 bits
+  const header = Uint32Array.of(0x46464952, 36 + bytes, 0x45564157, ...form, 0x61746164, bytes);
+  return new Blob([header, ...pieces], { type: "audio/wav" });
 }
 
 // Records until what it gives is called; `level` is told how loud it is, 0 to 1.
@@ -400,8 +400,8 @@ const recordings = new Map(); // the base64 of each, and the file it is in where
 function addTurn(role, more = {}) {
   const article = copyOf("turn");
   const part = (name) => article.querySelector(`.${name}`);
-  const turn = { role, article, part, text: "", calls: [], figures: {}, pieces: [], peaks: [], samples: 0, rate: RATE };
-  Object.assign(turn, more);
+  const none = { text: "", words: [], calls: [], figures: {}, pieces: [], peaks: [], samples: 0, heard: 0 };
+  const turn = { role, article, part, ...none, rate: RATE, ...more };
   article.dataset.role = role;
   part("who").textContent = role === "user" ? "You" : "Answer";
   part("play").onclick = () => replay(turn);
@@ -424,13 +424,13 @@ function drop(turn) {
   turn.article.remove();
 }
 
-const scroll = () => $("conversation").scrollTo(0, $("conversation").scrollHeight);
+const scroll = () => $("conversation").scrollTo(0, 1e9);
 
 // Add words to a turn; the last of them may grow.
 function say(turn, text) {
   turn.text += text;
   const shown = turn.part("words").children;
-  const words = turn.text.match(/\S+\s*/g) ?? [];
+  const words = (turn.words = turn.text.match(/\S+\s*/g) ?? []);
   for (let i = Math.max(shown.length - 1, 0); i < words.length; i++) {
     if (shown[i]) shown[i].textContent = words[i];
     else turn.part("words").append(wordOf(words[i]));
@@ -442,7 +442,13 @@ function say(turn, text) {
 function light(turn, played) {
   const words = [...turn.part("words").children];
   words.forEach((word, i) => word.classList.toggle("said", i + 0.5 <= played * words.length));
+  turn.heard = Math.max(turn.heard, played * (turn.samples || 1));
   paint(turn, played);
+}
+
+// The words of a turn as far as they have been heard.
+function heardOf({ words, heard, samples }) {
+  return words.slice(0, Math.round((heard / (samples || 1)) * words.length)).join("").trim();
 }
 
 function paint(turn, played = turn.played) {
@@ -534,7 +540,7 @@ function interrupt() {
 const answered = (turn) => turn.calls.every((call) => call.result !== undefined);
 
 // The conversation as the API takes it: of earlier recordings the words, where they are known, of earlier answers the
-// id, while it lives. Calls that nobody answered are left out, and questions that were refused.
+// id, while it lives, and the words said of one that was interrupted. Left out: unanswered calls, refused questions.
 function messages() {
   const instructions = $("instructions").value.trim();
   const sent = instructions ? [{ role: "system", content: instructions }] : [];
@@ -545,12 +551,12 @@ function messages() {
       const recording = { type: "input_audio", input_audio: { data: turn.data, format: turn.format } };
       const content = turn.data && (turn === last || !turn.text) ? [recording] : turn.text;
       if (content && (turn === last || !turn.refused)) sent.push({ role: "user", content });
-    } else if (turn.text || calls.length) {
-      const lives = turn.audioId && turn.expiresAt > Date.now() / 1000 + 5;
-      const said = lives ? { audio: { id: turn.audioId } } : { content: turn.text || null };
-      const message = { role: "assistant", ...said };
-      if (calls.length) message.tool_calls = calls.map(({ result, ...call }) => call);
-      sent.push(message, ...calls.map(({ id, result }) => ({ role: "tool", tool_call_id: id, content: result })));
+    } else if (heardOf(turn) || calls.length) {
+      const lives = turn.audioId && turn.heard === turn.samples && turn.expiresAt > Date.now() / 1000 + 5;
+      const said = lives ? { audio: { id: turn.audioId } } : { content: heardOf(turn) || null };
+      const made = calls.length && { tool_calls: calls.map(({ result, ...call }) => call) };
+      sent.push({ role: "assistant", ...said, ...made });
+      for (const { id, result } of calls) sent.push({ role: "tool", tool_call_id: id, content: result });
     }
   }
   return sent;
@@ -743,7 +749,6 @@ async function sendRecording(file, format, sound) {
   const keep = ({ pcm, rate }) => {
     turn.rate = rate;
     hold(turn, pcm);
-    figure(turn, "length", `${(turn.samples / rate).toFixed(1)} s`);
     offerSound(turn);
   };
   if (sound) keep(sound);
@@ -819,13 +824,13 @@ const quoted = JSON.stringify;
 const escaped = (text) => quoted(text).replace(/[\\$`]/g, "\\$&"); // for a here-document
 const variable = (file) => file.replace(/\.\w+$/, "").replace("-", "_");
 const PYTHON = { words: { true: "True", false: "False", null: "None" }, text: quoted, key: quoted, file: variable };
-const SCRIPT = { words: {}, text: quoted, key: (key) => (/^\w+$/.test(key) ? key : quoted(key)), file: variable };
-const SHELL = { words: {}, text: escaped, key: escaped, file: (file) => `"$(base64 < ${file} | tr -d '\\n')"` };
+const SCRIPT = { text: quoted, key: (key) => (/^\w+$/.test(key) ? key : quoted(key)), file: variable };
+const SHELL = { text: escaped, key: escaped, file: (file) => `"$(base64 < ${file} | tr -d '\\n')"` };
 
 function written(value, style, indent = "") {
   if (recordings.has(value)) return style.file(recordings.get(value));
   if (typeof value === "string") return style.text(value);
-  if (value === null || typeof value !== "object") return style.words[value] ?? String(value);
+  if (value === null || typeof value !== "object") return style.words?.[value] ?? String(value);
   const list = Array.isArray(value);
   const inside = `${indent}  `;
   const part = ([key, each]) => (list ? "" : `${style.key(key)}: `) + written(each, style, inside);
@@ -895,6 +900,7 @@ const CODE = {
 function showCode(turn, kind) {
   for (const each of turn.part("kinds").children) each.ariaPressed = String(each === kind);
   turn.part("code").textContent = CODE[kind.textContent](turn.request, $("key").value !== "");
+  turn.part("request").scrollIntoView({ block: "nearest" });
 }
 
 function copyCode(turn) {
@@ -956,9 +962,8 @@ async function saveCaptions(event) {
 
 function playFrom(word) {
   if (!word) return;
-  const player = $("transcribe-player");
-  player.currentTime = Number(word.dataset.start);
-  player.play().catch(() => {});
+  $("transcribe-player").currentTime = Number(word.dataset.start);
+  $("transcribe-player").play().catch(() => {});
 }
 
 function markWord() {
