@@ -113,7 +113,7 @@
     const audio = new AudioContext({ sampleRate: HZ })
     stop = () => stopper.abort()
     show('thinking')
-    let [until, words] = [0, '']
+    let [began, until, words] = [0, 0, '']
     try {
       for await (const { choices, error } of chunks(content, stopper.signal)) {
         if (error) throw new Error(error.message)
@@ -121,6 +121,7 @@
         words += piece.transcript ?? ''
         answer.textContent = words
         if (!piece.data) continue
+        began ||= audio.currentTime
         until = play(audio, piece.data, until)
         if (state === 'thinking') show('speaking')
       }
@@ -129,7 +130,10 @@
         setTimeout(resolve, (until - audio.currentTime) * 1000)
       })
     } finally {
+      const heard = until && Math.min((audio.currentTime - began) / (until - began), 1)
       audio.close()
+      const said = words.split(/(?<=\s)/) // the model is reminded of no more than was heard of it
+      words = said.slice(0, Math.ceil(heard * said.length)).join('')
       if (words) turns.push({ role: 'user', content }, { role: 'assistant', content: words })
     }
   }
