@@ -1,15 +1,17 @@
 """Where things are too large, too slow, or too many."""
 
+import asyncio
 import re
 from array import array
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.playground.conftest import Serve
 from tests.playground.talking import drop
 from tests.support.browser import Visiting
+from tests.support.serving import MODEL
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.server.arriving import IGNORED_BYTES
@@ -31,6 +33,23 @@ async def test_an_answer_over_a_slow_network_is_played_whole_and_once(visit: Vis
     await here.state("idle")
     assert (await here.heard()).seconds == pytest.approx(2, abs=0.15)
     assert await here.turns("assistant").locator(".word:not(.said)").count() == 0
+
+
+async def test_who_writes_before_the_models_are_known_is_answered_by_one(visit: Visiting, serve: Serve) -> None:
+    here = await visit((await serve()).url)
+    known = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        await known.wait()
+        await route.continue_()
+
+    await here.page.route("**/v1/models", slow)
+    await here.page.reload()
+    await here.send("Hi")
+    await here.state("thinking")
+    known.set()
+    await expect(here.turns("assistant").locator(".words")).to_contain_text("Hello there.")
+    assert here.chats()[0]["model"] == MODEL
 
 
 async def test_a_recording_that_is_too_large_is_told(visit: Visiting, serve: Serve, tmp_path: Path) -> None:

@@ -584,6 +584,7 @@ async function answer(again = true) {
   turn.article.classList.add("coming");
   show("thinking");
   try {
+    if (!known.loaded) await load();
     turn.request = request();
     turn.part("request").hidden = false;
     await receive(turn, run);
