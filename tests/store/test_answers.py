@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.store.conftest import Clock, everything_in
@@ -179,6 +180,23 @@ async def test_a_failed_job_leaves_nothing_behind(answers: Answers, database: Da
     with pytest.raises(ValueError):  # noqa: PT011 - it has no words
         await database.write(insert_and_fail)
     assert await answers.find("audio_1", "mine") is None
+
+
+async def test_answers_that_come_at_once_are_kept_in_few_transactions(answers: Answers, database: Database) -> None:
+    commits: list[object] = []
+    event.listen(database._engine.sync_engine, "commit", commits.append)
+    await asyncio.gather(*(answers.keep(answer(number, answers)) for number in range(100)))
+    assert len(commits) <= 4
+    await answers.keep(answer(100, answers))
+    assert [await answers.sound(answer(number, answers).id) for number in (0, 99, 100)] == [
+        answer(number, answers).pcm for number in (0, 99, 100)
+    ]
+
+
+async def test_answers_that_cannot_be_kept_are_everybodys_error(answers: Answers, tmp_path: Path) -> None:
+    (tmp_path / "answers").write_text("in the way")
+    kept = [answers.keep(answer(number, answers)) for number in range(3)]
+    assert all(isinstance(each, OSError) for each in await asyncio.gather(*kept, return_exceptions=True))
 
 
 async def test_a_caller_that_leaves_does_not_undo_its_write(answers: Answers) -> None:

@@ -1,6 +1,6 @@
 """Spoken answers by id, for an hour: the row in the database, the sound in a file beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from vivavoce.core.turn import Speech
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
 from vivavoce.store.files import Files, forget_expired
+from vivavoce.store.together import Together
 
 LIFETIME_S = 3600
 
@@ -47,6 +48,7 @@ class Answers:
         self._database = database
         self._files = Files(folder, ".pcm")
         self._now = now
+        self._kept = Together(database, self._write)
 
     def expiry(self) -> int:
         """When an answer given now expires, in Unix seconds."""
@@ -54,11 +56,11 @@ class Answers:
 
     async def keep(self, answer: SpokenAnswer) -> None:
         """Keep an answer; it can be found when this returns, and after a restart."""
-        await self._database.write(lambda connection: self._write(connection, answer))
+        await self._kept.add(answer)
 
     def keep_later(self, answer: SpokenAnswer) -> None:
         """Keep an answer some time soon: for one that was broken off."""
-        self._database.write_later(lambda connection: self._write(connection, answer))
+        self._database.write_later(lambda connection: self._write(connection, [answer]))
 
     async def find(self, answer_id: str, project: str) -> Speech | None:
         """A kept answer; None where there is none of that id, project and age."""
@@ -83,18 +85,21 @@ class Answers:
         """Delete what has expired."""
         await self._database.write(lambda connection: forget_expired(connection, answers, self._files, self._now()))
 
-    async def _write(self, connection: AsyncConnection, answer: SpokenAnswer) -> None:
-        row = {
-            "id": answer.id,
-            "project": answer.project,
-            "transcript": answer.transcript,
-            "seconds": answer.pcm.seconds,
-            "origin": answer.origin,
-            "expires_at": answer.expires_at,
-        }
-        await connection.execute(insert(answers).values(row))
+    async def _write(self, connection: AsyncConnection, spoken: Sequence[SpokenAnswer]) -> None:
+        rows = [
+            {
+                "id": answer.id,
+                "project": answer.project,
+                "transcript": answer.transcript,
+                "seconds": answer.pcm.seconds,
+                "origin": answer.origin,
+                "expires_at": answer.expires_at,
+            }
+            for answer in spoken
+        ]
+        await connection.execute(insert(answers), rows)
         await connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
-        await self._files.write(answer.id, answer.pcm.data)
+        await self._files.write({answer.id: answer.pcm.data for answer in spoken})
 
 
 async def _nothing(_connection: AsyncConnection) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import Table, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,13 +22,13 @@ class Files:
         self._folder = folder
         self._ending = ending
 
-    async def write(self, name: str, data: bytes) -> None:
-        """Write a file, over another of that name if need be.
+    async def write(self, contents: Mapping[str, bytes]) -> None:
+        """Write files, by name, over others of that name if need be.
 
         Raises:
-            OSError: it cannot be written, or this is no id of ours.
+            OSError: one cannot be written, or is no id of ours.
         """
-        await asyncio.to_thread(self._write, name, data)
+        await asyncio.to_thread(self._write, contents)
 
     async def read(self, name: str) -> bytes | None:
         """What a file holds; None where there is none."""
@@ -45,19 +46,28 @@ class Files:
             return False
         return True
 
-    def _write(self, name: str, data: bytes) -> None:
-        path = self._path(name)
-        for folder in (self._folder, path.parent):
-            folder.mkdir(exist_ok=True, mode=0o700)
-        # What people said and heard is nobody else's on this machine.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
+    def _write(self, contents: Mapping[str, bytes]) -> None:
+        for name, data in contents.items():
+            path = self._path(name)
+            try:
+                file = _opened(path)
+            except (FileNotFoundError, NotADirectoryError):
+                for folder in (self._folder, path.parent):
+                    folder.mkdir(exist_ok=True, mode=0o700)
+                file = _opened(path)
+            with file:
+                file.write(data)
 
     def _path(self, name: str) -> Path:
         stem = name.rpartition("_")[2]
         if not stem.isalnum():
             raise OSError("not an id of ours")
         return self._folder / stem[:2] / f"{stem}{self._ending}"
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file to be written. What people said and heard is nobody else's on this machine."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 async def forget_expired(connection: AsyncConnection, table: Table, files: Files, now: float) -> None:

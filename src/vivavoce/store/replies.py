@@ -108,7 +108,7 @@ class Replies:
         await self._make_room(connection, size)
         await connection.execute(insert(replies).values(row))
         await connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
-        await self._files.write(name, reply.body)
+        await self._files.write({name: reply.body})
 
     async def _make_room(self, connection: AsyncConnection, size: int) -> None:
         taken = (await connection.scalar(select(func.sum(replies.c.size))) or 0) + size
