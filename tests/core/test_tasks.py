@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from vivavoce.core.tasks import first_error, together
+from vivavoce.core.tasks import first_error, in_time, together
 
 
 async def value(number: int, after: asyncio.Event | None = None, sets: asyncio.Event | None = None) -> int:
@@ -76,3 +76,71 @@ def test_an_error_that_has_exceptions_but_is_no_group_is_itself() -> None:
 
     several = Several()
     assert first_error(ExceptionGroup("", [several])) is several
+
+
+async def test_what_is_there_at_once_is_given_without_a_timer() -> None:
+    loop = asyncio.get_running_loop()
+    timers = len(loop._scheduled)  # type: ignore[attr-defined]
+
+    async def look() -> int:
+        return len(loop._scheduled)  # type: ignore[attr-defined]
+
+    assert await in_time(look(), 30) == timers
+
+
+@pytest.mark.parametrize("limit", [30, None])
+async def test_what_has_to_wait_is_waited_for(limit: float | None) -> None:
+    there = asyncio.Event()
+
+    async def work() -> str:
+        await asyncio.sleep(0)
+        await there.wait()
+        await asyncio.sleep(0)
+        return "done"
+
+    asyncio.get_running_loop().call_soon(there.set)
+    assert await in_time(work(), limit) == "done"
+
+
+async def test_what_takes_too_long_is_cancelled() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("work")
+
+    with pytest.raises(TimeoutError):
+        await in_time(work(), 0.01)
+    assert ended == ["work"]
+
+
+async def test_who_is_cancelled_cancels_the_work() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("work")
+            raise
+
+    task = asyncio.create_task(in_time(work(), 30))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["work"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_an_error_of_the_work_is_raised(waits: bool) -> None:
+    async def work() -> None:
+        if waits:
+            await asyncio.sleep(0)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await in_time(work(), 30)

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Speaking, Transcript, Utterance
 from vivavoce.core.errors import EngineTimeout, PublicError
+from vivavoce.core.tasks import in_time
 from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
 
 T = TypeVar("T")
@@ -151,8 +152,7 @@ class Timed:
     async def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text is."""
         try:
-            async with asyncio.timeout(self._first_s):
-                return await self._engine.count(texts)
+            return await in_time(self._engine.count(texts), self._first_s)
         except TimeoutError:
             raise EngineTimeout from None
 
@@ -170,12 +170,15 @@ class Timed:
                 yield sound
 
     async def _in_time(self, stream: Stream[T], watch: "_Watch | None" = None) -> Stream[T]:
-        watch, limit = watch or _Watch(), self._first_s
+        limit = self._first_s
         async with aclosing(stream):
             while True:
                 try:
-                    async with watch.over(limit):
-                        item = await anext(stream)
+                    if watch is None:
+                        item = await in_time(anext(stream), limit)
+                    else:
+                        async with watch.over(limit):
+                            item = await anext(stream)
                 except StopAsyncIteration:
                     return
                 except TimeoutError:

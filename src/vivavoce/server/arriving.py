@@ -5,6 +5,7 @@ import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vivavoce.core.tasks import in_time
 from vivavoce.server.protocol import Late
 
 SLOWEST_BYTES_S = 256
@@ -73,8 +74,7 @@ class _Body:
         waited = asyncio.get_running_loop().time() - self._began
         left = self._silence_s + self._bytes / SLOWEST_BYTES_S - waited
         try:
-            async with asyncio.timeout(min(left, self._silence_s)):
-                return await self._next()
+            return await in_time(self._next(), min(left, self._silence_s))
         except TimeoutError:
             self._late = True
             raise Late from None

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from starlette.types import Message, Receive, Send
 
 from vivavoce.core.errors import TooLarge
+from vivavoce.core.tasks import in_time
 from vivavoce.wire.chunks import PING
 
 T = TypeVar("T")
@@ -82,8 +83,7 @@ async def send_in_time(send: Send, message: Message) -> None:
         ClientGone: nothing was taken for `SEND_S`.
     """
     try:
-        async with asyncio.timeout(SEND_S):
-            await send(message)
+        await in_time(send(message), SEND_S)
     except TimeoutError:
         raise ClientGone from None
 
