@@ -16,6 +16,8 @@ from vivavoce.wire.logprobs import ChosenToken, Logprobs
 
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
+DATA = b'"data":"'
+"""Goes before base64 in an event; in no name that stands before it are there such quotes."""
 WHOLE_BYTES = 6
 """Pieces that can be joined as base64 (3 bytes) and played one by one (2 bytes)."""
 
@@ -104,6 +106,7 @@ class ChunkEncoder:
         self._begun = False
         self._sounding = False
         self._left_over = b""
+        self._around_sound: tuple[bytes, bytes] | None = None
 
     def text(self, text: str, tokens: list[ChosenToken] | None = None) -> bytes:
         """The next characters of the answer, and the tokens that begin in them where those are known."""
@@ -156,7 +159,12 @@ class ChunkEncoder:
         return self._begin(None) + self._audio(AudioDeltaBody(id=self._audio_id or UNSET, transcript=""))
 
     def _sound(self, data: bytes) -> bytes:
-        return self._audio(AudioDeltaBody(data=b64encode(data).decode())) if data else b""
+        if not data:
+            return b""
+        if self._around_sound is None:
+            before, name, after = self._audio(AudioDeltaBody(data="")).partition(DATA)
+            self._around_sound = before + name, after
+        return b64encode(data).join(self._around_sound)  # it is large, and copied once
 
     def _audio(self, audio: AudioDeltaBody) -> bytes:
         return self._delta(DeltaBody(audio=audio))
