@@ -16,7 +16,7 @@ from openai import APIError, OpenAI
 PIECE_S = 180  # of a long recording: servers take no longer one than 25 MiB, and Viva Voce than 600 s
 PIECE_BYTES = 24_000_000
 QUIET_S, NEAR_S = 0.3, 20  # it ends in the quietest stretch of its last seconds
-PAUSE_S, LINE_S = 0.25, 12
+PAUSE_S, LINE_S = 0.2, 12
 ASK = "\n\nWrite a summary of this meeting, and list what has to be done."
 
 

@@ -129,7 +129,7 @@ async def _speak(config: "Config", settings: "ModelConfig") -> "list[Sound]":
 
     async with main.start_engines(config, settings.engines("speak")) as running:
         speaker = assembly.speaker(settings, running.engines)
-        how = Speaking(choose_voice(None, assembly.voices(settings, running.engines)))
+        how = Speaking(choose_voice(None, assembly.voices(settings, running.engines)), live=False)
         spoken: list[Sound] = []
         for question in ALL:
             async with aclosing(speaker.speak(once(question), how)) as sounds:

@@ -60,7 +60,7 @@ def say(  # noqa: PLR0913, PLR0917 - a command's options
             fail("there is nothing to say")
         settled = settle(config, None, thinks=False)
         _, settings = choose(settled, model, speaks=True)
-        how = Speaking(voice or "", language.lower() if language else None, speed)
+        how = Speaking(voice or "", language.lower() if language else None, speed, live=False)
         asyncio.run(_say(settled, settings, words, how, (out, chosen)))
 
 
@@ -73,7 +73,7 @@ async def _say(config: Config, settings: ModelConfig, words: str, how: Speaking,
     with Progress("starting the engines…") as progress:
         async with main.start_engines(config, settings.engines("speak")) as running:
             voice = choose_voice(how.voice or None, assembly.voices(settings, running.engines))
-            how = Speaking(voice, _language(how.language, running), how.speed)
+            how = Speaking(voice, _language(how.language, running), how.speed, live=False)
             progress.now("speaking…")
             said = bytearray()
             async with aclosing(assembly.speaker(settings, running.engines).speak(once(words), how)) as sounds:

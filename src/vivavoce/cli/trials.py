@@ -171,7 +171,7 @@ class Trials:
     async def _say(self, text: str, language: str) -> Pcm:
         speaker = assembly.speaker(self._settings, self._running.engines)
         said = bytearray()
-        async with aclosing(speaker.speak(once(text), Speaking(self._voice, language))) as sounds:
+        async with aclosing(speaker.speak(once(text), Speaking(self._voice, language, live=False))) as sounds:
             async for sound in sounds:
                 said += sound.pcm.data
         return Pcm(bytes(said), SPOKEN_RATE)

@@ -115,7 +115,9 @@ class Reading:
 
     async def _spoken(self) -> AsyncGenerator[bytes, None]:
         request = self._request
-        speaking = Speaking(request.voice_name, speed=request.speed or 1.0, style=request.instructions or None)
+        style = request.instructions or None
+        # All the text is there: whole sentences sound better, and are waited for no longer than their sound takes.
+        speaking = Speaking(request.voice_name, speed=request.speed or 1.0, style=style, live=False)
         async with aclosing(self._speaker.speak(once(request.input), speaking)) as sounds:
             async for sound in sounds:
                 if sound.pcm.data:
