@@ -1,4 +1,4 @@
-// Talks to this server by its public API alone. Whatever people or models say goes in as text, never as markup.
+// Talks to this server by its public API alone. What people or models say goes in as text, never as markup.
 
 const RATE = 24000; // Hz: of spoken answers, and of the microphone where the browser lets us
 const HOLD_MS = 350; // a shorter press is a tap
@@ -753,7 +753,7 @@ async function sendRecording(file, format, sound) {
     offerSound(turn);
   };
   if (sound) keep(sound);
-  else decode(file).then(keep, () => {}); // the server may know it nevertheless
+  else decode(file).then(keep, () => {}); // the server may know it
   turn.data = await toBase64(file);
   const name = `question${recordings.size ? `-${recordings.size + 1}` : ""}.${format}`;
   if (!recordings.has(turn.data)) recordings.set(turn.data, name);
@@ -762,12 +762,15 @@ async function sendRecording(file, format, sound) {
   await answering;
 }
 
-// The words of a recording. The ear may be busy with the question itself.
+// The words of a recording.
 async function hear(turn, began, run) {
   const form = new FormData();
   form.append("file", turn.file, `question.${turn.format}`);
-  form.append("model", known.hears[0] ?? $("model").value);
-  const transcribed = () => ask("v1/audio/transcriptions", form);
+  const transcribed = async () => {
+    if (!known.loaded) await load();
+    form.set("model", known.hears[0] ?? $("model").value);
+    return ask("v1/audio/transcriptions", form);
+  };
   let [text, state] = ["", "unknown"];
   try {
     ({ text } = await (await patiently(transcribed, () => live === run && !run.begun)).json());
