@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable
 
 import pytest
 
+from tests.support.watch import Notes
 from vivavoce.assembly import Engine, speaker
 from vivavoce.config import ModelConfig
 from vivavoce.core.engines import Card, Speaking, Utterance
@@ -39,7 +40,8 @@ class Broken(Reads):
 
 
 def running(**engines: object) -> dict[str, Engine]:
-    return {name: Engine(name, "x", engine, None, frozenset({"speak"})) for name, engine in engines.items()}
+    plays = frozenset({"speak"})
+    return {name: Engine(name, "x", engine, None, plays, watch=Notes()) for name, engine in engines.items()}
 
 
 async def said(settings: ModelConfig, engines: dict[str, Engine]) -> int:

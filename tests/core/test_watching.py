@@ -11,7 +11,7 @@ from tests.support.leaves import Fails, Stuck
 from tests.support.watch import Notes
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
-from vivavoce.core.engines import Hearing, Utterance
+from vivavoce.core.engines import Hearing, Speaking, Utterance
 from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, RateLimited
 from vivavoce.core.speaking import Phrased
 from vivavoce.core.streams import once
@@ -65,6 +65,13 @@ async def test_what_answers_by_itself_is_told_too() -> None:
     notes = Notes()
     assert await answered(Watched(Answers(), "talker", notes)) == [TextDelta("Hi."), TurnDone()]
     assert notes.ends == [("respond", "talker", "2", "done")]
+
+
+async def test_what_takes_words_as_they_come_is_told_too() -> None:
+    notes = Notes()
+    watched = Watched(Phrased(Speaks()), "voice", notes)
+    assert [sound async for sound in watched.speak(once("Hi."), Speaking("alloy"))]
+    assert [(stage, engine, outcome) for stage, engine, _, outcome in notes.ends] == [("speak", "voice", "done")]
 
 
 async def test_counting_is_nobodys_work() -> None:

@@ -56,7 +56,7 @@ class Joins:
     def _joined(self, joint: Cut, lead: bytes) -> bytes:
         """What was held back and the silence before the sound that now comes, with the right pause in it."""
         loud = len(self._tail) - _quiet(self._tail, from_end=True)
-        most, least = (self._bytes(seconds) for seconds in reversed(PAUSES_S.get(joint, NO_PAUSE_S)))
+        least, most = map(self._bytes, PAUSES_S.get(joint, NO_PAUSE_S))
         made = len(self._tail) - loud + len(lead)
         pause = min(max(made, least), most)
         after = min(len(lead), max(pause - (len(self._tail) - loud), pause // 2 // SAMPLE_BYTES * SAMPLE_BYTES))

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from vivavoce.core.audio import Pcm
-from vivavoce.core.engines import Hearing, Transcript, Utterance
+from vivavoce.core.engines import Hearing, Speaking, Transcript, Utterance
 from vivavoce.core.errors import PublicError, TryLater
-from vivavoce.core.turn import Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
+from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
 
 T = TypeVar("T")
 Stage: TypeAlias = Literal["hear", "think", "speak", "respond"]
@@ -133,6 +133,10 @@ class Watched:
     def synthesize(self, say: Utterance) -> Stream[Pcm]:
         """Say one piece; see `core.engines.Synthesizer`."""
         return self._told("speak", self._engine.synthesize(say))
+
+    def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
+        """Speak; see `core.engines.Speaker`."""
+        return self._told("speak", self._engine.speak(words, ask))
 
     async def _told(self, stage: Stage, stream: Stream[T]) -> Stream[T]:
         with Watching(self._watch.call(stage, self._name)) as work:
