@@ -142,8 +142,8 @@ async def test_sweeping_goes_on_after_a_failure(
 
 
 def _rename(old: str, new: str) -> Any:
-    async def job(connection: Any) -> None:
-        await connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+    def job(connection: Any) -> None:
+        connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
     return job
 
@@ -159,7 +159,7 @@ async def test_bytes_are_never_there_without_their_row(answers: Answers, databas
 async def test_a_failing_job_does_not_end_the_writer(
     answers: Answers, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(_: object) -> None:
+    def fail(_: object) -> None:
         raise ValueError("a secret")
 
     with pytest.raises(ValueError, match="a secret"):
@@ -171,8 +171,8 @@ async def test_a_failing_job_does_not_end_the_writer(
 
 
 async def test_a_failed_job_leaves_nothing_behind(answers: Answers, database: Database) -> None:
-    async def insert_and_fail(connection: Any) -> None:
-        await connection.exec_driver_sql(
+    def insert_and_fail(connection: Any) -> None:
+        connection.exec_driver_sql(
             "INSERT INTO answers (id, project, transcript, seconds, expires_at) VALUES ('audio_1', 'mine', '', 1, 9e9)"
         )
         raise ValueError
@@ -184,7 +184,7 @@ async def test_a_failed_job_leaves_nothing_behind(answers: Answers, database: Da
 
 async def test_answers_that_come_at_once_are_kept_in_few_transactions(answers: Answers, database: Database) -> None:
     commits: list[object] = []
-    event.listen(database._engine.sync_engine, "commit", commits.append)
+    event.listen(database._engine, "commit", commits.append)
     await asyncio.gather(*(answers.keep(answer(number, answers)) for number in range(100)))
     assert len(commits) <= 4
     await answers.keep(answer(100, answers))
@@ -210,7 +210,7 @@ async def test_a_caller_that_leaves_does_not_undo_its_write(answers: Answers) ->
 async def test_when_too_much_waits_a_later_write_is_dropped_and_said_so(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def nothing(_: object) -> None:
+    def nothing(_: object) -> None:
         return
 
     monkeypatch.setattr(databases, "WAITING_JOBS", 1000)

@@ -3,11 +3,12 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from tests.store.conftest import Clock, everything_in
 from vivavoce.core.engines import Transcript, Word
@@ -32,10 +33,7 @@ def make(database: Database, clock: Clock) -> Callable[..., Heard]:
 
 
 async def _written(database: Database) -> None:
-    async def nothing(_: object) -> None:
-        pass
-
-    await database.write(nothing)
+    await database.write(lambda _: None)
 
 
 async def test_words_are_recalled_at_once_and_from_the_disk(make: Callable[..., Heard], database: Database) -> None:
@@ -102,10 +100,10 @@ async def test_where_there_is_no_room_the_oldest_go(
 async def test_a_line_that_is_full_drops_words_and_holds_nobody_up(
     make: Callable[..., Heard], database: Database
 ) -> None:
-    heard, held = make(), asyncio.Event()
+    heard, held = make(), threading.Event()
 
-    async def hold(_: object) -> None:
-        await held.wait()
+    def hold(_: object) -> None:
+        held.wait(HOUR_S)
 
     blocking = asyncio.create_task(database.write(hold))
     await asyncio.sleep(0.01)
@@ -134,8 +132,8 @@ async def test_what_cannot_be_read_is_as_nothing(
 ) -> None:
     make().remember("a1", WORDS)
 
-    async def spoil(connection: object) -> None:
-        await connection.execute(text(damage))  # type: ignore[attr-defined]
+    def spoil(connection: Connection) -> None:
+        connection.execute(text(damage))
 
     await database.write(spoil)
     assert await make().recall("a1") is None

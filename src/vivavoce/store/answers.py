@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Column, Float, Integer, String, Table, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Column, Connection, Float, Integer, String, Table, insert, select
 
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.turn import Speech
@@ -69,7 +68,7 @@ class Answers:
         )
         rows = await self._database.read(wanted)
         if not rows:
-            await self._database.write(_nothing)  # one that was broken off a moment ago may still be in the line
+            await self._database.write(lambda _: None)  # one that was broken off a moment ago may still be in the line
             rows = await self._database.read(wanted)
         if not rows:
             return None
@@ -85,7 +84,7 @@ class Answers:
         """Delete what has expired."""
         await self._database.write(lambda connection: forget_expired(connection, answers, self._files, self._now()))
 
-    async def _write(self, connection: AsyncConnection, spoken: Sequence[SpokenAnswer]) -> None:
+    def _write(self, connection: Connection, spoken: Sequence[SpokenAnswer]) -> None:
         rows = [
             {
                 "id": answer.id,
@@ -97,10 +96,6 @@ class Answers:
             }
             for answer in spoken
         ]
-        await connection.execute(insert(answers), rows)
-        await connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
-        await self._files.write({answer.id: answer.pcm.data for answer in spoken})
-
-
-async def _nothing(_connection: AsyncConnection) -> None:
-    pass
+        connection.execute(insert(answers), rows)
+        connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
+        self._files.write({answer.id: answer.pcm.data for answer in spoken})

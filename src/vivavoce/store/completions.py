@@ -8,6 +8,7 @@ from sqlalchemy import (
     JSON,
     Column,
     ColumnElement,
+    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -23,7 +24,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
@@ -105,8 +105,8 @@ class Completions:
             return
         row = {column.name: getattr(completion, column.name) for column in WHOLE} | {"messages": messages}
 
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(insert(completions).values(row))
+        def write(connection: Connection) -> None:
+            connection.execute(insert(completions).values(row))
 
         await self._database.write(write)
 
@@ -148,8 +148,8 @@ class Completions:
             return None
         one = self._one(completion_id, project)
 
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(update(completions).where(one).values(metadata=metadata))
+        def write(connection: Connection) -> None:
+            connection.execute(update(completions).where(one).values(metadata=metadata))
 
         await self._database.write(write)
         return replace(found, metadata=metadata)
@@ -159,12 +159,12 @@ class Completions:
         one = self._one(completion_id, project)
         deleted = False
 
-        async def write(connection: AsyncConnection) -> None:
+        def write(connection: Connection) -> None:
             nonlocal deleted
             emptied = update(completions).where(one).values(metadata={}, body=None, messages=None)
-            deleted = (await connection.execute(emptied)).rowcount > 0
+            deleted = connection.execute(emptied).rowcount > 0
             if deleted:
-                await commit_without_trace(connection)
+                commit_without_trace(connection)
 
         await self._database.write(write)
         return deleted
@@ -178,9 +178,9 @@ class Completions:
         if not await self._database.read(select(completions.c.id).where(or_(expired, too_many)).limit(1)):
             return
 
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(delete(completions).where(or_(expired, too_many)))
-            await commit_without_trace(connection)
+        def write(connection: Connection) -> None:
+            connection.execute(delete(completions).where(or_(expired, too_many)))
+            commit_without_trace(connection)
 
         await self._database.write(write)
 

@@ -1,21 +1,22 @@
-"""The database: many readers, one writer task, and one server process at a time where it is SQLite."""
+"""The database: many readers, one thread that writes, and one server process at a time where it is SQLite."""
 
 import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import Executable, MetaData, Row, event
+from sqlalchemy import Connection, Engine, Executable, MetaData, Row, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 log = logging.getLogger("vivavoce.store")
 
-Job: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
-"""Writes something. It is committed when the job ends, or earlier where the job says so; undone if it fails."""
+Job: TypeAlias = Callable[[Connection], None]
+"""Writes something, in the writer's thread. It is committed when the job ends, or earlier where the job says so; undone
+if it fails."""
 
 WAITING_JOBS = 1000
 
@@ -27,10 +28,11 @@ class StoreInUse(Exception):
 
 
 class Database:
-    """SQLite in the data folder. Every write goes through one task, one transaction each."""
+    """SQLite in the data folder. One thread makes every write, a transaction each; it takes all that waits at once."""
 
-    def __init__(self, engine: AsyncEngine, lock: int) -> None:
+    def __init__(self, engine: Engine, lock: int) -> None:
         self._engine = engine
+        self._thread = ThreadPoolExecutor(1, "database")
         self._lock = lock
         self._jobs: asyncio.Queue[tuple[Job, asyncio.Future[None] | None]] = asyncio.Queue(WAITING_JOBS)
         self._writer: asyncio.Task[None] | None = None
@@ -53,13 +55,11 @@ class Database:
                 f"another vivavoce server uses the data folder {folder}; a second one needs its own: "
                 "set [store] folder and [server] port in its configuration"
             ) from None
-        logging.getLogger("aiosqlite").setLevel(logging.INFO)  # its debug lines hold every value that is written
-        engine = create_async_engine(f"sqlite+aiosqlite:///{folder / 'vivavoce.db'}", hide_parameters=True)
-        event.listen(engine.sync_engine, "connect", _settle)
+        engine = create_engine(f"sqlite:///{folder / 'vivavoce.db'}", hide_parameters=True)
+        event.listen(engine, "connect", _settle)
         database = cls(engine, lock)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(tables.create_all)
+            await asyncio.to_thread(tables.create_all, engine)
         except BaseException as error:
             await database.close()
             if isinstance(error, SQLAlchemyError):
@@ -74,7 +74,8 @@ class Database:
             await self._jobs.join()
             self._writer.cancel()
             await asyncio.wait([self._writer])
-        await self._engine.dispose()
+        await asyncio.to_thread(self._thread.shutdown)
+        self._engine.dispose()
         os.close(self._lock)
 
     async def write(self, job: Job) -> None:
@@ -93,26 +94,40 @@ class Database:
 
     async def read(self, statement: Executable) -> list[Row[Any]]:
         """The rows a statement finds."""
-        async with self._engine.connect() as connection:
-            return list((await connection.execute(statement)).all())
+        return await asyncio.to_thread(self._read, statement)
+
+    def _read(self, statement: Executable) -> list[Row[Any]]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(statement).all())
 
     async def _write_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            job, done = await self._jobs.get()
-            try:
-                async with self._engine.connect() as connection:
-                    await job(connection)
-                    await connection.commit()
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for this job, not to the writer
-                if done is None:
-                    log.error("a write failed: %s", type(error).__name__)
-                elif not done.done():
-                    done.set_exception(error)
-            else:
-                if done is not None and not done.done():
-                    done.set_result(None)
-            finally:
+            waiting = [await self._jobs.get()]
+            while not self._jobs.empty():
+                waiting.append(self._jobs.get_nowait())
+            jobs = [job for job, _ in waiting]
+            errors = await loop.run_in_executor(self._thread, self._write_each, jobs)
+            for (_, done), error in zip(waiting, errors, strict=True):
                 self._jobs.task_done()
+                if done is None:
+                    if error is not None:
+                        log.error("a write failed: %s", type(error).__name__)
+                elif not done.done():
+                    done.set_result(None) if error is None else done.set_exception(error)
+
+    def _write_each(self, jobs: Sequence[Job]) -> list[Exception | None]:
+        """Do jobs, and say what was wrong with each: that belongs to whoever waits for it, not to the writer."""
+        return [self._write(job) for job in jobs]
+
+    def _write(self, job: Job) -> Exception | None:
+        try:
+            with self._engine.connect() as connection:
+                job(connection)
+                connection.commit()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            return error
+        return None
 
 
 def _settle(connection: Any, _record: Any) -> None:

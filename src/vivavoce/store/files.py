@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Table, bindparam, delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Table, bindparam, delete, select
 
 from vivavoce.store.sweeping import commit_without_trace
 
@@ -16,37 +15,21 @@ log = logging.getLogger("vivavoce.store")
 
 
 class Files:
-    """One folder of files, each named by the id of its row, without what stands before the last `_`."""
+    """One folder of files, each named by the id of its row, without what stands before the last `_`.
+
+    They are written and deleted in the database's thread, with their rows.
+    """
 
     def __init__(self, folder: Path, ending: str) -> None:
         self._folder = folder
         self._ending = ending
 
-    async def write(self, contents: Mapping[str, bytes]) -> None:
+    def write(self, contents: Mapping[str, bytes]) -> None:
         """Write files, by name, over others of that name if need be.
 
         Raises:
             OSError: one cannot be written, or is no id of ours.
         """
-        await asyncio.to_thread(self._write, contents)
-
-    async def read(self, name: str) -> bytes | None:
-        """What a file holds; None where there is none."""
-        try:
-            return await asyncio.to_thread(self._path(name).read_bytes)
-        except OSError:
-            return None
-
-    async def delete(self, name: str) -> bool:
-        """Delete a file, and say whether it is gone."""
-        try:
-            await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
-        except OSError as error:
-            log.error("what has expired could not be deleted: %s", type(error).__name__)
-            return False
-        return True
-
-    def _write(self, contents: Mapping[str, bytes]) -> None:
         for name, data in contents.items():
             path = self._path(name)
             try:
@@ -57,6 +40,22 @@ class Files:
                 file = _opened(path)
             with file:
                 file.write(data)
+
+    async def read(self, name: str) -> bytes | None:
+        """What a file holds; None where there is none."""
+        try:
+            return await asyncio.to_thread(self._path(name).read_bytes)
+        except OSError:
+            return None
+
+    def delete(self, name: str) -> bool:
+        """Delete a file, and say whether it is gone."""
+        try:
+            self._path(name).unlink(missing_ok=True)
+        except OSError as error:
+            log.error("what has expired could not be deleted: %s", type(error).__name__)
+            return False
+        return True
 
     def _path(self, name: str) -> Path:
         stem = name.rpartition("_")[2]
@@ -70,18 +69,18 @@ def _opened(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
-async def forget_expired(connection: AsyncConnection, table: Table, files: Files, now: float) -> None:
+def forget_expired(connection: Connection, table: Table, files: Files, now: float) -> None:
     """Delete the rows that expired by `now`, and their files; where a file cannot be deleted, its row stays.
 
     It is the writer's work: nothing is kept meanwhile.
     """
-    expired = await connection.execute(select(table.c.id).where(table.c.expires_at <= now))
-    await forget(connection, table, [row.id for row in expired.all() if await files.delete(row.id)])
+    expired = connection.execute(select(table.c.id).where(table.c.expires_at <= now))
+    forget(connection, table, [row.id for row in expired.all() if files.delete(row.id)])
 
 
-async def forget(connection: AsyncConnection, table: Table, ids: Sequence[str]) -> None:
+def forget(connection: Connection, table: Table, ids: Sequence[str]) -> None:
     """Delete rows whose files are gone."""
     if ids:
         gone = [{"gone": each} for each in ids]
-        await connection.execute(delete(table).where(table.c.id == bindparam("gone")), gone)
-        await commit_without_trace(connection)
+        connection.execute(delete(table).where(table.c.id == bindparam("gone")), gone)
+        commit_without_trace(connection)

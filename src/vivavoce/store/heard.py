@@ -4,9 +4,21 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vivavoce.core.engines import Transcript
 from vivavoce.store import clock
@@ -43,8 +55,9 @@ class Heard:
 
     async def recall(self, name: str) -> list[Transcript] | None:
         """The words kept under a name; None where there are none of that age, or the disk does not give them."""
-        if name in self._waiting:
-            return self._waiting[name]
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            return waiting
         try:
             rows = await self._database.read(
                 select(heard.c.words).where(heard.c.id == name, heard.c.expires_at > self._now())
@@ -63,9 +76,9 @@ class Heard:
             self._waiting.clear()  # more than the line holds: the disk has stopped taking them
         self._waiting[name] = words
 
-        async def write(connection: AsyncConnection) -> None:
+        def write(connection: Connection) -> None:
             try:
-                await self._write(connection, name, written)
+                self._write(connection, name, written)
             finally:
                 self._waiting.pop(name, None)
 
@@ -78,32 +91,32 @@ class Heard:
         if not await self._database.read(select(heard.c.id).where(expired).limit(1)):
             return
 
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(delete(heard).where(expired))
-            await commit_without_trace(connection)
+        def write(connection: Connection) -> None:
+            connection.execute(delete(heard).where(expired))
+            commit_without_trace(connection)
 
         await self._database.write(write)
 
-    async def _write(self, connection: AsyncConnection, name: str, words: bytes) -> None:
+    def _write(self, connection: Connection, name: str, words: bytes) -> None:
         row = {"id": name, "words": words, "size": len(words), "expires_at": int(self._now() + self._lifetime_s)}
-        await connection.execute(delete(heard).where(heard.c.id == name))
-        await connection.execute(insert(heard).values(row))
-        too_many = await self._over(connection)
+        connection.execute(delete(heard).where(heard.c.id == name))
+        connection.execute(insert(heard).values(row))
+        too_many = self._over(connection)
         if too_many:
             gone = [{"gone": each} for each in too_many]
-            await connection.execute(delete(heard).where(heard.c.id == bindparam("gone")), gone)
-            await commit_without_trace(connection)
+            connection.execute(delete(heard).where(heard.c.id == bindparam("gone")), gone)
+            commit_without_trace(connection)
         else:
-            await connection.commit()
+            connection.commit()
 
-    async def _over(self, connection: AsyncConnection) -> list[str]:
+    def _over(self, connection: Connection) -> list[str]:
         """The oldest that are one too many, or for which there is no more room."""
-        count, size = (await connection.execute(select(func.count(), func.sum(heard.c.size)).select_from(heard))).one()
+        count, size = connection.execute(select(func.count(), func.sum(heard.c.size)).select_from(heard)).one()
         going: list[str] = []
         if count > self._most or size > self._room:
             oldest = select(heard.c.id, heard.c.size).order_by(heard.c.expires_at, heard.c.size)
-            async with connection.stream(oldest) as rows:
-                async for row in rows:
+            with connection.execute(oldest) as rows:
+                for row in rows:
                     if count <= self._most and size <= self._room:
                         break
                     going.append(row.id)

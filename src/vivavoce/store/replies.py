@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Column, Integer, String, Table, delete, func, insert, select
+from sqlalchemy import Column, Connection, Integer, String, Table, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
@@ -93,36 +92,36 @@ class Replies:
         """Delete what has expired."""
         await self._database.write(lambda connection: forget_expired(connection, replies, self._files, self._now()))
 
-    async def _write(self, connection: AsyncConnection, name: str, reply: Reply) -> None:
+    def _write(self, connection: Connection, name: str, reply: Reply) -> None:
         size = max(BLOCK_BYTES, len(reply.body))
         row = {
             "id": name,
             "request": reply.request,
             "status": reply.status,
             "headers": json.dumps([(each.decode("latin-1"), value.decode("latin-1")) for each, value in reply.headers]),
-            "digest": await asyncio.to_thread(_digest, reply.body),
+            "digest": _digest(reply.body),
             "size": size,
             "expires_at": int(self._now() + self._lifetime_s),
         }
-        await connection.execute(delete(replies).where(replies.c.id == name))
-        await self._make_room(connection, size)
-        await connection.execute(insert(replies).values(row))
-        await connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
-        await self._files.write({name: reply.body})
+        connection.execute(delete(replies).where(replies.c.id == name))
+        self._make_room(connection, size)
+        connection.execute(insert(replies).values(row))
+        connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
+        self._files.write({name: reply.body})
 
-    async def _make_room(self, connection: AsyncConnection, size: int) -> None:
-        taken = (await connection.scalar(select(func.sum(replies.c.size))) or 0) + size
+    def _make_room(self, connection: Connection, size: int) -> None:
+        taken = (connection.scalar(select(func.sum(replies.c.size))) or 0) + size
         if taken <= self._room:
             return
         going: list[str] = []
-        async with connection.stream(select(replies.c.id, replies.c.size).order_by(replies.c.expires_at)) as oldest:
-            async for row in oldest:
+        with connection.execute(select(replies.c.id, replies.c.size).order_by(replies.c.expires_at)) as oldest:
+            for row in oldest:
                 if taken <= self._room:
                     break
-                if await self._files.delete(row.id):
+                if self._files.delete(row.id):
                     going.append(row.id)
                     taken -= row.size
-        await forget(connection, replies, going)
+        forget(connection, replies, going)
 
 
 def _digest(body: bytes) -> str:

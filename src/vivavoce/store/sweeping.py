@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 log = logging.getLogger("vivavoce.store")
 
@@ -22,7 +22,7 @@ async def sweep_for_ever(sweep: Callable[[], Awaitable[None]], what: str) -> Non
         await asyncio.sleep(SWEEP_S)
 
 
-async def commit_without_trace(connection: AsyncConnection) -> None:
+def commit_without_trace(connection: Connection) -> None:
     """End a job that deletes: until it is emptied, the database's log holds the deleted words too."""
-    await connection.commit()
-    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.commit()
+    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
