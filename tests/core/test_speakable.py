@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vivavoce.core import speakable as speaking
 from vivavoce.core.speakable import speakable
 
 ENGLISH = [
@@ -88,3 +89,35 @@ def test_any_text_can_be_said(text: str, language: str):
     assert said == "" or any(map(str.isalnum, said))
     assert "`" not in said
     assert "\n" not in said
+
+
+NEAR = [
+    "www.",
+    "vs",
+    "etc.",
+    "e.g.",
+    "a.com",
+    "a@b.cd",
+    "http://",
+    "1",
+    "-",
+    "--",
+    ",",
+    "!",
+    '"',
+    "(",
+    ")",
+    " ",
+    "\t",
+    "x",
+    "²",
+    "…",
+    "é",
+]
+ALL_RULES = [speaking._MARKDOWN, speaking._PLAIN, speaking._DOTTED, speaking._ENGLISH, speaking._TIDY]
+
+
+@pytest.mark.parametrize("rules", ALL_RULES)
+@given(text=st.text() | st.lists(st.sampled_from(NEAR), max_size=8).map("".join))
+def test_where_rules_are_not_tried_none_would_have_changed_anything(rules: speaking.Rules, text: str):
+    assert rules.where.search(text) or all(pattern.sub(to, text) == text for pattern, to in rules.each)

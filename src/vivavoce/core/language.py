@@ -71,6 +71,8 @@ def language_of(text: str, default: str = "en") -> str:
 
     `default` where they are Latin, where there are none, and where the script is one that `default` is written in.
     """
+    if text.isascii():
+        return default
     counts: Counter[str] = Counter()
     for character, times in Counter(text).items():
         if character.isalpha():

@@ -115,7 +115,7 @@ class Pieces:
 
     def _due_at(self) -> int:
         """Where the sentence that has not ended is cut if it is not waited for any longer; 0: nowhere."""
-        return _fitting(self._cutter.rest.places, self._pacing.room) if self._pacing else 0
+        return _fitting(self._cutter.places, self._pacing.room) if self._pacing else 0
 
 
 def _fitting(places: Sequence[tuple[int, Cut]], room: int) -> int:

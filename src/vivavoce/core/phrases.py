@@ -2,9 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Literal, TypeAlias
+
+from vivavoce.core.small_words import ABBREVIATIONS, BEFORE_NUMBER, BEGINNERS, LEANERS, SUBJECTS, VERBS
 
 LIMIT = 240
 """Weight at which a sentence is cut at a lesser place: a wide character (CJK) weighs 3, any other 1."""
@@ -22,6 +25,8 @@ _OPENERS = "\"'([{«“‘‹*_`~¿¡#-–—"
 _STAYS = _ENDS | _CLAUSES | frozenset(_CLOSERS)
 _GLUE = frozenset("\u00a0\u2007\u202f\u2060")  # spaces that hold together
 _SIGNS = frozenset("$€£¥+−")
+_INSIDE = re.compile(r"(?<=[A-Za-z0-9])[A-Za-z0-9]{1,64}")
+"""The next of a plain word that has begun, where no cut can fall."""
 _FENCE = re.compile(r"[ \t]{0,40}(?:`{3}|~{3})")
 _FENCE_LINE = re.compile(r"(`{3,}(?=[^`]*$)|~{3,}).*")
 _INITIALS = re.compile(r"[^\W\d_]|(?:[^\W\d_]{1,2}\.-?)+[^\W\d_]{1,2}")
@@ -31,32 +36,7 @@ _PAIR = re.compile(
     r"(?s:[\u0e40-\u0e44\u0ec0-\u0ec4]|[\U0001f1e6-\U0001f1ff]{2}|"
     r".[\U0001f3fb-\U0001f3ff\u0e33\u0e46\u0eb3\u0ec6\uff9e\uff9f\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff])"
 )
-_ABBREVIATION = re.compile(
-    "mr|mrs|ms|mx|dr|prof|rev|hon|st|mt|ft|gen|col|lt|sgt|capt|cmdr|adm|gov|sen|rep|jr|sr|vs|etc|approx|dept|est|"
-    "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|bzw|usw|ca|evtl|ggf|vgl|str|hr|mme|mlle|sra|srta|dhr|ul|np|др"
-)
-# Words that begin a phrase of their own, before which a reader may breathe; not "of", "to", or an article elsewhere.
-_BEGINNER = re.compile(
-    "and|but|or|nor|because|since|although|though|while|when|where|which|who|whom|whose|if|unless|until|than|before|"
-    "after|as|in|on|at|with|from|for|by|about|into|through|during|without|under|over|between|across|near|around|"
-    "behind|und|oder|aber|denn|weil|wenn|dass|als|mit|bei|nach|für|von|vom|aus|auf|während|et|ou|mais|parce|qui|dans|"
-    "avec|pour|sur|chez|depuis|pendant|y|pero|porque|cuando|con|para|por|desde|sin|entre"
-)
-# Words that lean on the one after them: a cut there is heard.
-_LEANER = re.compile(
-    "a|an|the|of|to|my|your|his|her|its|our|their|this|that|these|those|is|are|was|were|be|very|too|so|not|no|as|in|on|"
-    "at|with|from|for|by|and|or|but|der|die|das|den|dem|des|ein|eine|einen|einem|einer|zu|le|la|les|un|une|des|du|de|"
-    "el|los|las|una|del|al"
-)
-# Words that begin what is said of a subject, unless that is a word which they lean on.
-_VERB = re.compile(
-    "is|are|was|were|has|have|had|can|could|will|would|must|should|may|might|do|does|did|ist|sind|est|es"
-)
-_SUBJECT = re.compile(
-    "i|you|he|she|it|we|they|who|which|what|where|when|how|why|there|here|also|never|er|sie|es|il|elle"
-)
 _WORD = re.compile(r"[^\W\d_]+")
-_BEFORE_NUMBER = re.compile("nos?|nr|num|vol|figs?|pp|art|sect?|ch|eq|op|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec")
 
 
 FirstPiece: TypeAlias = Literal["clause", "sentence"]
@@ -108,15 +88,13 @@ class Phrases:
         return self._pieces(final=False)
 
     @property
-    def rest(self) -> Piece:
-        """What came and was not given, as far as its places are decided; it ends nowhere."""
-        return Piece(self._text[: self._at], self._start, self._start + self._at, Cut.NEVER, tuple(self._places))
+    def places(self) -> Sequence[tuple[int, Cut]]:
+        """Where what came and was not given may be cut, as far as that is decided; as of a piece."""
+        return self._places
 
     def take(self, at: int) -> Piece:
-        """Give what is left up to one of the places of `rest`."""
-        piece, _ = self.rest.split(at)
-        self._take(at, piece.cut)
-        return piece
+        """Give what is left up to one of its `places`."""
+        return self._take(at, dict(self._places)[at])
 
     def end(self) -> list[Piece]:
         """Nothing more will come: give all that is left."""
@@ -152,19 +130,24 @@ class Phrases:
         limit = FIRST_LIMIT if self._eager else LIMIT
         while self._at < len(self._text):
             at = self._at
-            kind = self._kind(at, final=final)
-            if kind is None:
-                break
-            if kind is Cut.END:
-                return at, kind
-            if self._eager and _enough(self._words, self._weight, kind, _WORTH):
-                return at, kind
-            if _enough(self._words, self._weight, kind, _LEAST):
-                self._places.append((at, kind))
-            if kind and (kind >= self._spare[0] or self._spare[2] < limit // 3):
-                self._spare = (kind, at, self._weight)
-            self._count(self._text[at])
-            self._at += 1
+            inside = _INSIDE.match(self._text, at) if self._weight < _LAST_RESORT // 2 else None
+            if inside:
+                self._weight += inside.end() - at
+                self._at = inside.end()
+            else:
+                kind = self._kind(at, final=final)
+                if kind is None:
+                    break
+                if kind is Cut.END:
+                    return at, kind
+                if self._eager and _enough(self._words, self._weight, kind, _WORTH):
+                    return at, kind
+                if _enough(self._words, self._weight, kind, _LEAST):
+                    self._places.append((at, kind))
+                if kind and (kind >= self._spare[0] or self._spare[2] < limit // 3):
+                    self._spare = (kind, at, self._weight)
+                self._count(self._text[at])
+                self._at += 1
             if self._weight > limit and self._spare[1]:
                 return self._spare[1], self._spare[0]
         return 0, Cut.NEVER
@@ -199,10 +182,10 @@ class Phrases:
         if following is None:
             return Cut.SPACE
         before = self._text[:at].rsplit(None, 1)[-1].casefold()
-        if _LEANER.fullmatch(before):
+        if before in LEANERS:
             return Cut.LETTER
         word = following[0].casefold()
-        begins = _BEGINNER.fullmatch(word) or (_VERB.fullmatch(word) and not _SUBJECT.fullmatch(before))
+        begins = word in BEGINNERS or (word in VERBS and before not in SUBJECTS)
         return Cut.PHRASE if begins else Cut.SPACE
 
     def _newline(self, at: int) -> Cut:
@@ -264,9 +247,9 @@ def _at_dot(core: str, before: str, after: str | None) -> Cut | None:
         return Cut.CLAUSE
     word = core[:-1].lstrip(_OPENERS).casefold()
     item = word.isdigit() and len(word) < 3 and (not before or before in _STAYS)  # the number of a list's item
-    if not word or item or _ABBREVIATION.fullmatch(word) or _INITIALS.fullmatch(word):
+    if not word or item or word in ABBREVIATIONS or _INITIALS.fullmatch(word):
         return Cut.NEVER
-    if not _BEFORE_NUMBER.fullmatch(word):
+    if not BEFORE_NUMBER.fullmatch(word):
         return Cut.END
     return None if after is None else Cut.NEVER if after.isdigit() else Cut.END
 
@@ -296,4 +279,4 @@ def _joined(before: str, here: str) -> bool:
 
 
 def _wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF"
+    return character >= "\u1100" and unicodedata.east_asian_width(character) in "WF"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 _Rule: TypeAlias = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
@@ -25,8 +26,23 @@ _DOT = "\x1a"
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "#39": "'", "nbsp": " "}
 
 
-def _rules(*rules: tuple[str, str | Callable[[re.Match[str]], str]]) -> tuple[_Rule, ...]:
-    return tuple((re.compile(pattern), to) for pattern, to in rules)
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Patterns, and what stands in their place, one after another; tried only `where` a text has what they need."""
+
+    where: re.Pattern[str]
+    each: tuple[_Rule, ...]
+
+    def applied(self, text: str) -> str:
+        """`text` as they make it."""
+        if self.where.search(text):
+            for pattern, to in self.each:
+                text = pattern.sub(to, text)
+        return text
+
+
+def _rules(where: str, *rules: tuple[str, str | Callable[[re.Match[str]], str]]) -> Rules:
+    return Rules(re.compile(where), tuple((re.compile(pattern), to) for pattern, to in rules))
 
 
 def _domain(match: re.Match[str]) -> str:
@@ -38,6 +54,7 @@ def _domain(match: re.Match[str]) -> str:
 
 
 _MARKDOWN = _rules(
+    r"[^\w\s,;.!?'\"()-]|_|www\.",
     (r"!?\[([^\[\]]{0,500})\]\((?:[^()\s]|\([^()\s]*\))*(?:\s{1,3}[\"'][^\"']{0,200}[\"'])?\)", r"\1"),
     (r"\]\((?:[^()\s]|\([^()\s]*\))*\)", ""),  # the end of a link whose words began in an earlier piece
     (r"\[\^?\d{1,3}\]", ""),
@@ -54,6 +71,7 @@ _MARKDOWN = _rules(
     (r"[*`_\[\]{}\\|]|~~|(?<![\w&])#(?=[^\W\d])", ""),
 )
 _PLAIN = _rules(
+    r"[^ !-,./-~]",
     (rf"[{_PICTURE}\U000e0020-\U000e007f\ue000-\uf8ff][{_PICTURE}\u200d\U000e0020-\U000e007f]*", " "),
     (r"[\x00-\x08\x0e-\x19\x1b\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffd\ud800-\udfff]", ""),
     ("[‘’ʼ]", "'"),
@@ -64,6 +82,7 @@ _PLAIN = _rules(
     (r"[\u2190-\u21ff]", " "),
 )
 _DOTTED = _rules(
+    r"@|\.\w",
     (
         r"(?<![\w.@-])([\w.+-]{1,64})@((?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24})\b",
         lambda m: f"{_dots(m[1])} at {_dots(m[2])}",
@@ -90,6 +109,7 @@ def _money(match: re.Match[str]) -> str:
 
 
 _ENGLISH = _rules(
+    r"[^\w\s,;:.!?'\"()-]|[\d²³]|\.\w|\b(?:etc|vs)\b",
     (
         (
             r"(?<![-–])([$€£])(\d{1,3}(?:,\d{3}){1,4}|\d{1,12})(?:\.(\d\d?))?(?: (thousand|(?:m|b|tr)illion)\b)?"
@@ -126,6 +146,7 @@ _ENGLISH = _rules(
     (r"(?<!\w)#(?=\d)", "number "),
 )
 _TIDY = _rules(
+    r"[<>~…]|[,;:.!?] ?[,;:.!?]|\s[\s,;:.!?]|[^\S ]|\( ?\)|\"\"",
     (r"[<>~]", " "),
     (r"…|\.{4,}", "..."),
     (r"[!?]{2,}", lambda match: "?" if "?" in match[0] else "!"),
@@ -135,14 +156,15 @@ _TIDY = _rules(
     (r"(?:[,;:] ?){2,}", ", "),
     (r"[,;:](?=[.!?])|(?<=[.!?]),(?= |$)", ""),
 )
+_IN_ENGLISH = (_MARKDOWN, _PLAIN, _DOTTED, _ENGLISH, _TIDY)
+_ELSEWHERE = (_MARKDOWN, _PLAIN, _TIDY)
 
 
 def speakable(text: str, language: str = "en") -> str:
     """`text` as it is to be said in `language` (ISO-639-1); empty where there is nothing to say. Takes linear time."""
     said = " ".join(filter(None, _lines(text, language)))
-    rules = (*_MARKDOWN, *_PLAIN)
-    for pattern, to in (*rules, *_DOTTED, *_ENGLISH, *_TIDY) if language == "en" else (*rules, *_TIDY):
-        said = pattern.sub(to, said)
+    for rules in _IN_ENGLISH if language == "en" else _ELSEWHERE:
+        said = rules.applied(said)
     said = said.replace(_DOT, " dot " if language == "en" else ".")
     said = said.lstrip(" ,;:.!?)-").rstrip(" -(")
     return said if any(map(str.isalnum, said)) else ""

@@ -1,0 +1,33 @@
+"""Small words that tell where a sentence may be cut, in the languages of most answers; all in small letters."""
+
+import re
+
+
+def _words(*listed: str) -> frozenset[str]:
+    return frozenset("|".join(listed).split("|"))
+
+
+ABBREVIATIONS = _words(
+    "mr|mrs|ms|mx|dr|prof|rev|hon|st|mt|ft|gen|col|lt|sgt|capt|cmdr|adm|gov|sen|rep|jr|sr|vs|etc|approx|dept|est|"
+    "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|bzw|usw|ca|evtl|ggf|vgl|str|hr|mme|mlle|sra|srta|dhr|ul|np|др"
+)
+"""Without their dot."""
+BEGINNERS = _words(
+    "and|but|or|nor|because|since|although|though|while|when|where|which|who|whom|whose|if|unless|until|than|before|"
+    "after|as|in|on|at|with|from|for|by|about|into|through|during|without|under|over|between|across|near|around|"
+    "behind|und|oder|aber|denn|weil|wenn|dass|als|mit|bei|nach|für|von|vom|aus|auf|während|et|ou|mais|parce|qui|dans|"
+    "avec|pour|sur|chez|depuis|pendant|y|pero|porque|cuando|con|para|por|desde|sin|entre"
+)
+"""Begin a phrase of their own, before which a reader may breathe; not "of", "to", or an article elsewhere."""
+LEANERS = _words(
+    "a|an|the|of|to|my|your|his|her|its|our|their|this|that|these|those|is|are|was|were|be|very|too|so|not|no|as|in|on|"
+    "at|with|from|for|by|and|or|but|der|die|das|den|dem|des|ein|eine|einen|einem|einer|zu|le|la|les|un|une|des|du|de|"
+    "el|los|las|una|del|al"
+)
+"""Lean on the one after them: a cut there is heard."""
+VERBS = _words("is|are|was|were|has|have|had|can|could|will|would|must|should|may|might|do|does|did|ist|sind|est|es")
+"""Begin what is said of a subject, unless that is a word which they lean on."""
+SUBJECTS = _words("i|you|he|she|it|we|they|who|which|what|where|when|how|why|there|here|also|never|er|sie|es|il|elle")
+"""Of which they say it."""
+BEFORE_NUMBER = re.compile("nos?|nr|num|vol|figs?|pp|art|sect?|ch|eq|op|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec")
+"""Shortened, with a dot, only where a number follows."""
