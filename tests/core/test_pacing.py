@@ -176,6 +176,22 @@ def test_words_that_never_come_are_not_waited_for_once_nobody_listens():
     timed(leave())
 
 
+def test_a_clause_is_said_while_the_rest_of_its_sentence_is_long_in_coming():
+    async def hesitating() -> AsyncIterator[str]:
+        yield "Hello there, my friend. I think that this is good, and"
+        await asyncio.sleep(3600)
+        yield " so on."
+
+    async def speak() -> None:
+        clock = asyncio.get_running_loop().time
+        await _through(Phrased(voice, clock=clock).speak(hesitating(), Speaking("alloy")))
+
+    voice = Paced(0.3)
+    timed(speak())
+    assert [text for _, text in voice.said] == ["Hello there, my friend.", "I think that this is good,", "and so on."]
+    assert 0 < voice.said[1][0] < voice.said[0][0] + tone(len(voice.said[0][1]) / CHARACTERS_A_SECOND).seconds * 1.3
+
+
 def test_words_that_break_off_break_off_what_is_said():
     async def broken() -> AsyncIterator[str]:
         yield "Hello there, you. "

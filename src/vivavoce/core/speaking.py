@@ -14,7 +14,11 @@ from vivavoce.core.language import language_of
 from vivavoce.core.pacing import Pacing, Pieces
 from vivavoce.core.phrases import Cut, FirstPiece, Phrases, Piece
 from vivavoce.core.speakable import speakable
+from vivavoce.core.tasks import in_time
 from vivavoce.core.turn import AudioDelta, Send, Stream, Turn
+
+READ_AHEAD = 1024
+"""Words that are read before there is something to say."""
 
 
 class Phrased:
@@ -74,30 +78,40 @@ class _Coming:
     """Words as they come, that can be waited for a while and then again."""
 
     def __init__(self, words: AsyncIterable[str]) -> None:
-        self._words = aiter(words)
-        self._next: asyncio.Future[str | None] | None = None
+        self._came: asyncio.Queue[str | None] = asyncio.Queue(READ_AHEAD)
+        self._error: Exception | None = None
+        self._reading = asyncio.create_task(self._read(words))
         self.ended = False
 
     async def within(self, seconds: float | None) -> str:
         """The next words; none where none came in time, or where they have ended. None: however long it takes."""
         if self.ended:
             return ""
-        if self._next is None:
-            self._next = asyncio.ensure_future(anext(self._words, None))
+        if self._came.empty():
             await asyncio.sleep(0)  # what is there already is taken, also in no time
-        if not self._next.done():
-            await asyncio.wait({self._next}, timeout=seconds)
-        if not self._next.done():
+        if self._came.empty() and seconds == 0:
             return ""
-        words = self._next.result()
-        self._next, self.ended = None, words is None
+        try:
+            words = await in_time(self._came.get(), seconds)
+        except TimeoutError:
+            return ""
+        self.ended = words is None
+        if self.ended and self._error is not None:
+            raise self._error
         return words or ""
 
     async def aclose(self) -> None:
         """Wait for no more of them."""
-        if self._next is not None:
-            self._next.cancel()
-            await asyncio.gather(self._next, return_exceptions=True)
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _read(self, words: AsyncIterable[str]) -> None:
+        try:
+            async for more in words:
+                await self._came.put(more)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told to whoever waits for the words
+            self._error = error
+        await self._came.put(None)
 
 
 async def _next(pieces: Pieces, coming: _Coming) -> Piece | None:
