@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from vivavoce.core.tasks import first_error, in_time, together
+from tests.support.jumping import timed
+from vivavoce.core.tasks import Patience, first_error, in_time, together
 
 
 async def value(number: int, after: asyncio.Event | None = None, sets: asyncio.Event | None = None) -> int:
@@ -144,3 +145,69 @@ async def test_an_error_of_the_work_is_raised(waits: bool) -> None:
 
     with pytest.raises(KeyError):
         await in_time(work(), 30)
+
+
+def _timers() -> int:
+    scheduled: list[asyncio.TimerHandle] = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    return sum(not timer.cancelled() for timer in scheduled)
+
+
+def test_many_waits_have_one_timer_and_each_its_own_time() -> None:
+    async def waits() -> tuple[list[int], float]:
+        patience, timers = Patience(), list[int]()
+
+        async def work(seconds: float) -> None:
+            await asyncio.sleep(0)
+            timers.append(_timers())
+            await asyncio.sleep(seconds)
+
+        for _ in range(5):
+            await patience.over(work(1), 2)
+        with pytest.raises(TimeoutError):
+            await patience.over(work(60), 10)
+        now = asyncio.get_running_loop().time()
+        await patience.over(work(9), 10)
+        patience.end()
+        return timers, now
+
+    assert timed(waits()) == ([1] * 7, 15)
+
+
+def test_a_shorter_wait_does_not_wait_for_the_timer_of_a_longer_one() -> None:
+    async def waits() -> float:
+        patience = Patience()
+        await patience.over(asyncio.sleep(1), 3600)
+        with pytest.raises(TimeoutError):
+            await patience.over(asyncio.sleep(60), 2)
+        await patience.over(asyncio.sleep(60), None)
+        await patience.over(asyncio.sleep(1), 5)
+        await asyncio.sleep(3600)  # the timers of what is over do nothing
+        patience.end()
+        return asyncio.get_running_loop().time()
+
+    assert timed(waits()) == 1 + 2 + 60 + 1 + 3600
+
+
+def test_who_is_cancelled_in_the_moment_in_which_the_time_is_over_is_cancelled() -> None:
+    async def both() -> None:
+        task = asyncio.create_task(in_time(asyncio.sleep(60), 1))
+        asyncio.get_running_loop().call_at(1, task.cancel)
+        await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    timed(both())
+
+
+async def test_work_that_gives_something_when_its_time_is_over_has_given_it() -> None:
+    async def stubborn() -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return "done"
+        return "early"
+
+    assert await in_time(stubborn(), 0.01) == "done"
+    task = asyncio.current_task()
+    assert task
+    assert not task.cancelling()

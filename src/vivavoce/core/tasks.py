@@ -44,13 +44,76 @@ async def in_time(work: Awaitable[T], seconds: float | None) -> T:
     Raises:
         TimeoutError: it took longer than `seconds`; it has been cancelled.
     """
-    steps = work.__await__()
+    patience = Patience()
     try:
-        waits_for = next(steps)
-    except StopIteration as done:
-        return done.value
-    async with asyncio.timeout(seconds):
-        return await _Rest(waits_for, steps)
+        return await patience.over(work, seconds)
+    finally:
+        patience.end()
+
+
+class Patience:
+    """Waits for one thing after another, each in its own time, with one timer for all of them.
+
+    Most waits are over long before their time. So the timer is left to run, and looks when it ends whether the wait is
+    late that lasts then: setting and stopping one for each would cost more than the wait.
+    """
+
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._due = 0.0
+        self._late = False
+
+    async def over(self, work: Awaitable[T], seconds: float | None) -> T:
+        """What `work` gives; one at a time.
+
+        Raises:
+            TimeoutError: it took longer than `seconds`; it has been cancelled.
+        """
+        steps = work.__await__()
+        try:
+            waits_for = next(steps)
+        except StopIteration as done:
+            return done.value
+        rest = _Rest(waits_for, steps)
+        if seconds is None:
+            return await rest
+        task = self._begin(seconds)
+        others = task.cancelling()
+        try:
+            return await rest
+        except asyncio.CancelledError as cancelled:
+            if self._late and task.cancelling() == others + 1:
+                raise TimeoutError from cancelled
+            raise
+        finally:
+            self._task = None
+            if self._late:
+                task.uncancel()
+
+    def end(self) -> None:
+        """Wait for nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _begin(self, seconds: float) -> asyncio.Task[Any]:
+        task, loop = cast("asyncio.Task[Any]", asyncio.current_task()), asyncio.get_running_loop()
+        self._task, self._due, self._late = task, loop.time() + seconds, False
+        if self._timer is not None and self._timer.when() > self._due:
+            self.end()
+        if self._timer is None:
+            self._timer = loop.call_at(self._due, self._look, self._due)
+        return task
+
+    def _look(self, now: float) -> None:
+        self._timer = None
+        if self._task is None:
+            return
+        if self._due <= now:
+            self._late = self._task.cancel()
+        else:
+            self._timer = asyncio.get_running_loop().call_at(self._due, self._look, self._due)
 
 
 class _Rest:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Speaking, Transcript, Utterance
 from vivavoce.core.errors import EngineTimeout, PublicError
-from vivavoce.core.tasks import in_time
+from vivavoce.core.tasks import Patience, in_time
 from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
 
 T = TypeVar("T")
@@ -171,20 +171,24 @@ class Timed:
 
     async def _in_time(self, stream: Stream[T], watch: "_Watch | None" = None) -> Stream[T]:
         limit = self._first_s
-        async with aclosing(stream):
-            while True:
-                try:
-                    if watch is None:
-                        item = await in_time(anext(stream), limit)
-                    else:
-                        async with watch.over(limit):
-                            item = await anext(stream)
-                except StopAsyncIteration:
-                    return
-                except TimeoutError:
-                    raise EngineTimeout from None
-                limit = self._between_s
-                yield item
+        patience = Patience()
+        try:
+            async with aclosing(stream):
+                while True:
+                    try:
+                        if watch is None:
+                            item = await patience.over(anext(stream), limit)
+                        else:
+                            async with watch.over(limit):
+                                item = await anext(stream)
+                    except StopAsyncIteration:
+                        return
+                    except TimeoutError:
+                        raise EngineTimeout from None
+                    limit = self._between_s
+                    yield item
+        finally:
+            patience.end()
 
 
 class _Watch:
