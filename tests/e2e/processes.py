@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from vivavoce.testing.serving import children, engines
@@ -14,12 +15,10 @@ def server_pid(address: str) -> int:
     port = f"{int(address.rsplit(':', 1)[1]):04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     inode = next(row[9] for row in rows if row[1].endswith(f":{port}") and row[3] == "0A")
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(descriptor.readlink()) == f"socket:[{inode}]":
-                return int(descriptor.parts[2])
-        except OSError:
-            continue
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            if any(_leads_to(descriptor, f"socket:[{inode}]") for descriptor in (process / "fd").iterdir()):
+                return int(process.name)
     raise AssertionError(f"nobody listens at {address}")
 
 
@@ -42,6 +41,13 @@ def wait_until_busy(pid: int, used: float = 0.1, engine: str | None = None, limi
     while cpu_s(pid, engine) - before < used:
         assert time.monotonic() < end, f"{engine or 'the engines'} never began to work"
         time.sleep(0.005)
+
+
+def _leads_to(descriptor: Path, what: str) -> bool:
+    try:
+        return str(descriptor.readlink()) == what
+    except OSError:
+        return False
 
 
 def _ticks(pid: int) -> int:
