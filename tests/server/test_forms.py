@@ -76,10 +76,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_hostile_forms_are_refused_fast(name: str) -> None:
     body = HOSTILE[name]
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(BadRequest):
         await read(*(body[at : at + 65_536] for at in range(0, len(body), 65_536)))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 async def test_the_limit_is_the_recordings_alone() -> None:
