@@ -20,8 +20,10 @@ from tests.support.page import Page
 from tests.support.waiting import until
 from vivavoce import main
 from vivavoce.config import Config, load
+from vivavoce.core.turn import Turn
 from vivavoce.engines.child import EngineMissing
 from vivavoce.generations import Generations
+from vivavoce.testing import Scripted
 
 FILE = """
 [server]
@@ -29,7 +31,7 @@ port = 0
 keys = %(keys)s
 [engines.brain]
 use = "scripted"
-options = { says = "%(says)s", token_ms = %(token_ms)d }
+options = { says = "%(says)s" }
 [engines.voice]
 use = "espeak"
 [models.talker]
@@ -39,11 +41,9 @@ aliases = ["%(alias)s"]
 """
 
 
-def written(
-    folder: Path, says: str = "One two three.", token_ms: int = 0, keys: tuple[str, ...] = (), alias: str = "old"
-) -> Path:
+def written(folder: Path, says: str = "One two three.", keys: tuple[str, ...] = (), alias: str = "old") -> Path:
     file = folder / "my.toml"
-    file.write_text(FILE % {"says": says, "token_ms": token_ms, "keys": json.dumps(keys), "alias": alias})
+    file.write_text(FILE % {"says": says, "keys": json.dumps(keys), "alias": alias})
     return file
 
 
@@ -73,15 +73,28 @@ async def said(http: httpx2.AsyncClient, **headers: str) -> str:
     return answer.json()["choices"][0]["message"]["content"]
 
 
-async def test_a_request_stays_with_the_engines_it_came_to(generations: Generations, tmp_path: Path) -> None:
-    before = await generations.begin(load(written(tmp_path, "One two three.", token_ms=150)))
+async def test_a_request_stays_with_the_engines_it_came_to(
+    generations: Generations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await generations.begin(load(written(tmp_path, "One two three.")))
+    begun, held, generate = asyncio.Event(), asyncio.Event(), Scripted.generate
+
+    async def hold(self: Any, turn: Turn) -> Any:
+        if self is before.engines["brain"].itself:
+            begun.set()
+            await held.wait()
+        async for event in generate(self, turn):
+            yield event
+
+    monkeypatch.setattr(Scripted, "generate", hold)
     async with client(generations) as http:
         body = asked(modalities=["text", "audio"], audio={"voice": "alloy", "format": "wav"})
         early = asyncio.create_task(http.post("/v1/chat/completions", json=body))
-        await asyncio.sleep(0.1)
+        await begun.wait()
         after = await generations.begin(load(written(tmp_path, "Four.")))
         assert await said(http) == "Four."
         assert not early.done()
+        held.set()
         audio = (await early).json()["choices"][0]["message"]["audio"]
         assert audio["transcript"] == "One two three."
         assert len(b64decode(audio["data"])) > 10_000

@@ -69,13 +69,13 @@ async def test_a_body_that_comes_byte_by_byte_has_its_time_and_no_more(serving: 
 
 
 async def test_a_body_may_come_for_as_long_as_it_comes(serving: Serving) -> None:
-    served = await serving(silence_s=0.2)
+    served = await serving(silence_s=1.0)
     async with line(served.port) as mine:
         spaced = b" " * 1000 + BODY
         await mine.say(begun(CHAT, len(spaced)))
         for at in range(0, len(spaced), 100):
             await mine.say(spaced[at : at + 100])
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.15)
         assert (await mine.answer())[0] == 200
 
 
