@@ -105,6 +105,7 @@ async def test_tokens_are_counted_while_every_place_is_taken(start: Start, news:
     await busy
 
 
+@pytest.mark.alone
 async def test_a_killed_process_fails_its_calls_at_once_and_is_there_again_within_two_seconds(
     start: Start, news: News
 ) -> None:
@@ -165,18 +166,18 @@ async def test_an_engine_that_will_not_start_again_is_tried_for_ever_and_said_so
 
 
 async def test_a_hung_process_is_killed_and_there_again(start: Start, caplog: pytest.LogCaptureFixture) -> None:
-    pool = await start(silence_s=0.2)
+    pool = await start(silence_s=0.6)
     before = pool.pids
     with pytest.raises(EngineTimeout):
         await items(pool, "hang", "a")
-    await until(lambda: pool.ready, limit_s=2)
+    await until(lambda: pool.ready)
     assert pool.pids != before
     assert await items(pool, "answer", 1) == [0]
     assert "has not answered for" in caplog.text
 
 
 async def test_a_hung_process_whose_caller_left_is_killed_for_the_next_one(start: Start, news: News) -> None:
-    pool = await start(silence_s=0.2)
+    pool = await start(silence_s=0.6)
     call = asyncio.create_task(items(pool, "hang", "a"))
     await news.of("begun a")
     call.cancel()
@@ -186,15 +187,16 @@ async def test_a_hung_process_whose_caller_left_is_killed_for_the_next_one(start
 
 
 async def test_beats_keep_a_slow_call_alive(start: Start, news: News, folder: Path) -> None:
-    pool = await start(silence_s=0.3)
+    pool = await start(silence_s=0.8)
     call = asyncio.create_task(items(pool, "steps", "a"))
     await news.of("begun a")
-    done, _ = await asyncio.wait([call], timeout=0.6)
+    done, _ = await asyncio.wait([call], timeout=1.6)
     assert not done
     (folder / "a").touch()
     assert await call == ["a", "a done"]
 
 
+@pytest.mark.alone
 async def test_cancelling_reaches_the_engine_between_two_items_and_frees_its_place(start: Start, news: News) -> None:
     pool = await start()
     call = asyncio.create_task(items(pool, "steps", "a"))
@@ -478,8 +480,8 @@ async def test_processes_end_with_their_parent_and_leave_no_folder(folder: Path)
         pids = [int(pid) for pid in (await asyncio.to_thread(parent.stdout.readline)).split()]
         parent.kill()
     assert len(pids) == 2
-    await until(lambda: not any(map(alive, pids)), limit_s=2)
-    await until(lambda: list((folder / "tmp").iterdir()) == [], limit_s=2)
+    await until(lambda: not any(map(alive, pids)))
+    await until(lambda: list((folder / "tmp").iterdir()) == [])
 
 
 async def test_an_engine_nobody_calls_gives_its_memory_back_and_is_there_for_the_next_call(start: Start) -> None:
@@ -518,7 +520,7 @@ async def test_an_engine_that_sleeps_and_cannot_start_again_is_overloaded(start:
 async def test_nothing_is_left_for_the_garbage_collector_to_complain_of(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pool = await start(silence_s=0.2)
+    pool = await start(silence_s=0.6)
     for method in ("crash", "bug", "leave"):
         with pytest.raises(EngineFailed):
             await items(pool, method, wait_s=5.0)
