@@ -22,6 +22,7 @@ from tests.support.engines import SECRET
 from tests.support.news import News
 from tests.support.waiting import LIMIT_S, until
 from vivavoce.core import errors
+from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card
 from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError, TooLarge
 from vivavoce.engines import call as calls
@@ -94,6 +95,19 @@ async def test_a_call_yields_its_items_in_order(start: Start) -> None:
     pool = await start()
     assert await items(pool, "answer", 1000) == list(range(1000))
     assert (pool.card.name, pool.ready, len(pool.pids)) == ("blocking", True, 1)
+
+
+async def test_large_sound_goes_there_and_back(start: Start) -> None:
+    pool = await start()
+    sound = Pcm(bytes(range(256)) * 40_000, 16_000)
+    assert await items(pool, "backwards", sound) == [Pcm(sound.data[::-1], 16_000)]
+
+
+async def test_a_process_that_does_not_take_a_large_call_is_killed_as_one_that_does_not_answer(start: Start) -> None:
+    pool = await start(silence_s=0.2)
+    os.kill(pool.pids[0], signal.SIGSTOP)
+    with pytest.raises(EngineTimeout):
+        await items(pool, "backwards", Pcm(bytes(10_000_000), 16_000))
 
 
 async def test_tokens_are_counted_while_every_place_is_taken(start: Start, news: News, folder: Path) -> None:

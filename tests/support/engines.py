@@ -66,6 +66,9 @@ class Blocking:
         """Yield at once."""
         yield from range(items)
 
+    def backwards(self, sound: Pcm) -> Iterator[Pcm]:
+        yield Pcm(sound.data[::-1], sound.rate)
+
     def ended(self, name: str, items: int) -> Iterator[int]:
         """Yield at once, and tell when it has been asked for more than the last."""
         yield from range(items)

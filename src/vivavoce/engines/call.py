@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from vivavoce.core import errors
+from vivavoce.core.aside import LARGE_BYTES
 from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError, RateLimited
 from vivavoce.engines.child import Child
-from vivavoce.engines.frames import Broken, read_frame_from
+from vivavoce.engines.frames import Broken, Frame, read_frame_from
+
+T = TypeVar("T")
 
 log = logging.getLogger("vivavoce.pool")
 
@@ -29,19 +32,21 @@ class Call:
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, child: Child, name: str, silence_s: float, call: bytes) -> AsyncGenerator[Self, None]:
+    async def to(cls, child: Child, name: str, silence_s: float, call: Frame) -> AsyncGenerator[Self, None]:
         """Send a call's frame. Leaving closes the connection, which cancels the call.
 
         Raises:
             EngineFailed: the process is gone.
+            EngineTimeout: it does not take the call; it has been killed.
         """
         try:
             reader, writer = await asyncio.open_unix_connection(child.socket, limit=BUFFER)
         except OSError:
             raise EngineFailed from None
         try:
-            writer.write(call)
-            yield cls(child, name, silence_s, reader)
+            under_way = cls(child, name, silence_s, reader)
+            await under_way._in_time(_send(writer, call))
+            yield under_way
         finally:
             writer.transport.abort()
 
@@ -52,16 +57,7 @@ class Call:
             EngineFailed: the process died, or left the call without an end.
             EngineTimeout: nothing was heard of it; it has been killed.
         """
-        try:
-            async with asyncio.timeout(self._silence_s):
-                return await read_frame_from(self._reader)
-        except TimeoutError:
-            log.error("engine %s has not answered for %.0f s: killed", self._name, self._silence_s)
-            self._child.kill()
-            raise EngineTimeout from None
-        except Broken:
-            self._child.kill()  # if it is not dead already: it has left a call without an end
-            raise EngineFailed from None
+        return await self._in_time(read_frame_from(self._reader))
 
     def error(self, kind: str, content: list[Any]) -> PublicError:
         """What a last frame stands for, where it is not the end. An item's content is never logged."""
@@ -70,6 +66,27 @@ class Call:
         what = f"bug {content[0]}" if kind == "bug" else f"more than {WAITING_ITEMS} items in one call"
         log.error("engine %s: %s", self._name, what)
         return EngineFailed()
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        """What the process has a part in."""
+        try:
+            async with asyncio.timeout(self._silence_s):
+                return await work
+        except TimeoutError:
+            log.error("engine %s has not answered for %.0f s: killed", self._name, self._silence_s)
+            self._child.kill()
+            raise EngineTimeout from None
+        except (Broken, OSError):
+            self._child.kill()  # if it is not dead already: it has left a call without an end
+            raise EngineFailed from None
+
+
+async def _send(writer: asyncio.StreamWriter, call: Frame) -> None:
+    """Send a frame piece by piece: what a transport cannot send at once it copies."""
+    for part in map(memoryview, call):
+        for at in range(0, len(part), LARGE_BYTES):
+            writer.write(part[at : at + LARGE_BYTES])
+            await writer.drain()
 
 
 def _public(name: str, message: str, param: str | None, code: str | None) -> PublicError:

@@ -24,7 +24,7 @@ from vivavoce.core.turn import Stream
 from vivavoce.engines import call as calls
 from vivavoce.engines.call import Call
 from vivavoce.engines.child import Child, EngineMissing, Spec
-from vivavoce.engines.frames import encode
+from vivavoce.engines.frames import Frame, encode
 
 log = logging.getLogger("vivavoce.pool")
 
@@ -161,7 +161,7 @@ class Pool:
                 call.exception()
             del call  # its error holds this frame; were it to hold the call, what it was sent would be kept
 
-    async def _read(self, items: asyncio.Queue[Any], call: bytes, wait_s: float) -> None:
+    async def _read(self, items: asyncio.Queue[Any], call: Frame, wait_s: float) -> None:
         """Read a whole call into `items`, however slowly they are taken; the worker is free when this ends."""
         async with self._place(wait_s) as child, self._call(child, call) as under_way:
             while True:
@@ -188,7 +188,7 @@ class Pool:
                 raise under_way.error(kind, content)
             return list(content[0])
 
-    def _call(self, child: Child, call: bytes) -> AbstractAsyncContextManager[Call]:
+    def _call(self, child: Child, call: Frame) -> AbstractAsyncContextManager[Call]:
         return Call.to(child, self.spec.name, self._silence_s, call)
 
     @asynccontextmanager

@@ -68,9 +68,10 @@ class Caller:
         Raises:
             Broken: the caller has left.
         """
-        data = encode(frame)
+        parts = encode(frame)
         try:
-            self._connection.sendall(data)
+            for part in parts:
+                self._connection.sendall(part)
         except OSError:
             raise Broken("the caller has left") from None
 
@@ -221,10 +222,10 @@ def main() -> None:
             worker = Worker(load(orders), listener)
             ready = encode(["ready", worker.card])
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who starts the server is told in one line
-            report.write(encode(["failed", why(error)]))
+            report.writelines(encode(["failed", why(error)]))
             sys.exit(1)
         listener.listen(BACKLOG)
-        report.write(ready)
+        report.writelines(ready)
         worker.serve()
 
 
