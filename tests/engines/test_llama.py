@@ -165,6 +165,19 @@ def test_a_conversation_is_read_once(brain: Llama) -> None:
     assert again.usage.cached > done.usage.text_in * 0.9
 
 
+def test_conversations_that_take_turns_in_one_place_are_each_read_once() -> None:
+    path = embedded.fetched()
+    if path is None:
+        pytest.skip("the embedded model is not fetched here")
+    one = Llama(Llama.Options(model=str(path), parallel=1, instruction=""))
+    firsts = ["Rome is in Italy. " * 8, "The cat sat on a mat. " * 8]
+    answers = [whole(one, turn(first, max_tokens=2)) for first in firsts]
+    for first, (text, done, _) in zip(firsts, answers, strict=True):
+        _, again, _ = whole(one, turn(first, text, "Thanks!", max_tokens=1))
+        assert again.usage.cached > done.usage.text_in * 0.9
+    one.close()
+
+
 def test_unicode_comes_whole(brain: Llama) -> None:
     schema = Schema("word", json.dumps({"const": "東京 🎉 naïve"}))
     text, _, _ = whole(brain, Turn(turn("Say it.").messages, schema=schema))

@@ -58,6 +58,10 @@ class Llama:
         mmproj: LocalFile = ""
         """Path of the GGUF file of the model's encoder of sound: with it, it hears what was said by itself."""
 
+        cache_mb: Count = 256
+        """Memory (2^20 bytes) for conversations that others have taken the place of: their next turn need not be read
+        from the beginning. 0: none. One that hears by itself keeps none."""
+
     def __init__(self, options: Options) -> None:
         """Load the model; takes about a second for each gigabyte.
 

@@ -55,6 +55,8 @@ class Loading:
     """Path of a chat template (Jinja) in place of the model's own."""
     mmproj: str = ""
     """Path of the GGUF file of its encoder of sound."""
+    cache_mb: int = 0
+    """Memory (2^20 bytes) for prompts already read whose slot another conversation needs."""
 
 
 class LlamaCpp:
@@ -162,8 +164,8 @@ def _parameters(loading: Loading, listener: Path, verbosity: int) -> Any:
     # that runs (ears, voice) makes it thirty times slower; on half of them it keeps its pace
     threads = loading.threads or max(1, len(os.sched_getaffinity(0)) // 2)
     ask.cpuparams.n_threads = ask.cpuparams_batch.n_threads = threads
-    # prefixes stay in the slots; a second cache beside them would grow to 8 GiB
-    ask.cache_prompt, ask.cache_ram_mib, ask.cache_idle_slots = True, 0, False
+    # a prefix stays in its slot until another conversation needs that; copied out any earlier, it is only copied back
+    ask.cache_prompt, ask.cache_ram_mib, ask.cache_idle_slots = True, loading.cache_mb, False
     if loading.template:
         ask.use_jinja, ask.chat_template = True, Path(loading.template).read_text()
     ask.prefill_assistant = False  # what was said last is over, whoever said it
