@@ -26,17 +26,17 @@ def test_messages_that_leave_too_little_are_told_in_the_words_of_the_original() 
 
 
 @pytest.mark.parametrize(
-    ("error", "tokens"),
+    ("error", "sizes"),
     [
-        (too_long(128_000, 131_072), 3073),
-        (too_long(4097, 3245, 1050), 198),
-        (too_long(8192, 8192), 1),
+        (too_long(128_000, 131_072), (3073, 128_000)),
+        (too_long(4097, 3245, 1050), (198, 4097)),
+        (too_long(8192, 8192), (1, 8192)),
         (too_long_somehow(), None),
         (BadRequest("Of something else."), None),
     ],
 )
-def test_how_much_is_too_much_can_be_read_from_the_words(error: BadRequest, tokens: int | None) -> None:
-    assert excess(error) == tokens
+def test_how_much_is_too_much_can_be_read_from_the_words(error: BadRequest, sizes: tuple[int, int] | None) -> None:
+    assert excess(error) == sizes
 
 
 @pytest.mark.parametrize(

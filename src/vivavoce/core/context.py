@@ -45,10 +45,12 @@ def too_long_somehow() -> BadRequest:
     return BadRequest(words, param="messages", code=CODE)
 
 
-def excess(error: PublicError) -> int | None:
-    """How many tokens less would fit, if that was said: with the answer asked for, or with one token of any."""
+def excess(error: PublicError) -> tuple[int, int] | None:
+    """How many tokens less would fit, and how many do, if that was said: with the answer asked for, or with one token
+    of any.
+    """
     sizes = SIZES.search(error.message)
     if sizes is None:
         return None
     answer = 0 if sizes[2] == "you requested" else 1
-    return int(sizes[3]) + answer - int(sizes[1])
+    return int(sizes[3]) + answer - int(sizes[1]), int(sizes[1])
