@@ -62,6 +62,7 @@ def exhaust(pipe: Connection) -> None:
         pipe.send(f"refused, core {resource.getrlimit(resource.RLIMIT_CORE)}")
 
 
+@pytest.mark.alone
 def test_bombs_stop_at_the_limits_at_little_cost() -> None:
     told = json.loads(in_child(defuse))
     assert {name: code for name, (code, _, _) in told.items()} == dict.fromkeys(bombs(), "audio_too_long")

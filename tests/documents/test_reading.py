@@ -148,6 +148,7 @@ def cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
+@pytest.mark.alone
 def test_bombs_end_within_their_bounds_three_at_once_too() -> None:
     told, peak_mb = json.loads(in_child(defuse))
     codes = {name: code for name, (code, _) in told.items()}

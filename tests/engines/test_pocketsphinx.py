@@ -157,6 +157,7 @@ def test_another_rate_is_refused(ears: PocketSphinx) -> None:
         list(ears.transcribe(Pcm(bytes(100), 8_000), Hearing()))
 
 
+@pytest.mark.alone
 def test_finding_speech_takes_no_time(ears: PocketSphinx) -> None:
     quiet = Pcm(b"\5\0" * 160_000, 16_000)
     start = time.process_time()

@@ -83,6 +83,7 @@ def cpu_s(pid: int) -> float:
     return (int(user) + int(system)) / TICKS
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("ask", [chat, transcription])
 @pytest.mark.parametrize(
     "names", [("opus", "lying opus", "short opus"), ("mp3", "mp3", "mp3"), ("flac", "wide flac", "told flac")]
@@ -118,6 +119,7 @@ def serve(pipe: Connection) -> None:
     asyncio.run(serving())
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("ask", [chat, transcription])
 async def test_the_server_itself_keeps_within_the_bounds(ask: Ask) -> None:
     bomb = bombs()["mp3"]()

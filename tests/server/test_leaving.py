@@ -33,6 +33,7 @@ async def ask_and_leave(served: Served, stuck: Stuck, body: dict[str, Any]) -> f
     return time.monotonic() - began
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 async def test_the_work_of_a_client_that_leaves_stops_at_once(
@@ -46,6 +47,7 @@ async def test_the_work_of_a_client_that_leaves_stops_at_once(
     assert caplog.messages == []
 
 
+@pytest.mark.alone
 async def test_a_client_that_leaves_after_the_first_sound_stops_what_would_follow(serving: Serving) -> None:
     stuck = Stuck("speak")
     served = await serving(models={MODEL: model(think=stuck, speak=stuck)})

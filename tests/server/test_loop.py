@@ -20,6 +20,7 @@ from vivavoce.core.models import Model
 from vivavoce.server.sound import Sounds
 from vivavoce.testing.scripted import Scripted, tone
 
+pytestmark = pytest.mark.alone
 ANSWER_S = 600
 LETTERS = 47_000_000
 TRIES = 5
