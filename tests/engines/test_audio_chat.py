@@ -455,7 +455,7 @@ async def test_a_recogniser_elsewhere_that_refuses_hangs_or_babbles(upstream: Up
         await heard(make(), Hearing())
     upstream.status, upstream.hangs_before = 200, 0
     with pytest.raises(EngineTimeout):
-        await heard(Timed(make(), 0.05, None), Hearing())
+        await heard(Timed(make(), 0.5, None), Hearing())
     await asyncio.wait_for(upstream.left.wait(), 5)
 
 

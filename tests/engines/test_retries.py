@@ -120,12 +120,12 @@ async def test_asking_again_is_within_the_time_there_is(
     monkeypatch.setattr("vivavoce.engines.upstream.PAUSE_S", 60)
     server.says = [first, WRITTEN]
     with pytest.raises(EngineTimeout):
-        await role(Timed(make(base_url=server.url), 0.1, None))
+        await role(Timed(make(base_url=server.url), 0.5, None))
     assert len(server.asked) == 1
 
 
 async def test_one_that_hangs_the_second_time_is_left(server: Faulty, make: Make) -> None:
     server.says = [CLOSES, HANGS]
     with pytest.raises(EngineTimeout):
-        await think(Timed(make(base_url=server.url), 0.3, None))
+        await think(Timed(make(base_url=server.url), 1.0, None))
     await asyncio.wait_for(server.left.wait(), 5)
