@@ -1,6 +1,7 @@
 """What every test starts with: properties are tried on the same examples each time where CI decides."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +16,6 @@ elif os.environ.get("CI"):
     settings.load_profile("ci")
 else:
     settings.load_profile("anywhere")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; what tests start must hear it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
