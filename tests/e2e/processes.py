@@ -35,6 +35,13 @@ def used_during(pid: int, seconds: float, engine: str | None = None) -> float:
     return cpu_s(pid, engine) - before
 
 
+def until_quiet(pid: int, limit: float = 60.0) -> None:
+    """Wait until the engines use next to nothing."""
+    end = time.monotonic() + limit
+    while used_during(pid, 0.7) > 0.03:
+        assert time.monotonic() < end, "the engines go on"
+
+
 def wait_until_busy(pid: int, used: float = 0.1, engine: str | None = None, limit: float = 30.0) -> None:
     """Wait until the engines, or the one with a library, have used so much processor time."""
     before, end = cpu_s(pid, engine), time.monotonic() + limit

@@ -11,8 +11,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import Serve
-from tests.e2e.processes import cpu_s, server_pid, used_during
+from tests.e2e.processes import cpu_s, server_pid, until_quiet
 from tests.e2e.sound import MODEL
 from vivavoce.engines import libflite
 
@@ -83,13 +85,7 @@ def sound_a_character(connection: socket.socket) -> float:
     return sum(len(base64.b64decode(piece.get("data") or "")) for piece in pieces) / 48 / characters
 
 
-def until_quiet(pid: int) -> None:
-    """Wait until all that fits into the buffers of those who read nothing is made."""
-    end = time.monotonic() + 20
-    while used_during(pid, 1.0) > 0.05:
-        assert time.monotonic() < end
-
-
+@pytest.mark.alone
 def test_who_reads_nothing_holds_nobody_up(serve: Serve, tmp_path: Path) -> None:
     config = tmp_path / "voice.toml"
     config.write_text(CONFIG)
@@ -98,7 +94,7 @@ def test_who_reads_nothing_holds_nobody_up(serve: Serve, tmp_path: Path) -> None
         first_sound_s(address)
         alone = median(first_sound_s(address) for _ in range(TIMES))
         slow = [opened.enter_context(ask(address, buffer=BUFFER)) for _ in range(SLOW)]
-        until_quiet(pid)
+        until_quiet(pid)  # all that fits into the buffers of those who read nothing is made
         beside = median(first_sound_s(address) for _ in range(TIMES))
         before = cpu_s(pid)
         paces = list(readers.map(sound_a_character, slow))
