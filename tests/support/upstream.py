@@ -44,6 +44,8 @@ class Upstream:
         self.forgotten: PublicError | None = None
         """What a request is refused with that names an earlier spoken answer; None: it is known."""
         self.asked: list[dict[str, Any]] = []
+        self.bodies: list[bytes] = []
+        """The same, as they came."""
         self.keys: list[str] = []
         self.asked_for_models = 0
         self.left = asyncio.Event()
@@ -62,6 +64,7 @@ class Upstream:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
+        self.bodies.append(body)
         kind = dict(scope["headers"])[b"content-type"]
         self.asked.append(json.loads(body) if kind == b"application/json" else {"form": body, "path": scope["path"]})
         if self.hangs_before == -1:
