@@ -1,5 +1,6 @@
 """One answer in the making: what a turn's events have said so far, and how it is written down."""
 
+import io
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
@@ -51,7 +52,7 @@ class Answer:
         self._text = ""
         self._tokens: list[ChosenToken] = []
         self._said = 0
-        self._sound: list[bytes] = []
+        self._sound = io.BytesIO()  # gives what it holds without a copy of it
         self._calls: list[ToolCall] = []
         self._done: TurnDone | None = None
         self._kept = False
@@ -73,7 +74,7 @@ class Answer:
             self._text += event.text
             self._tokens += chosen_tokens(event.logprobs)
         elif isinstance(event, AudioDelta):
-            self._sound.append(event.pcm.data)
+            self._sound.write(event.pcm.data)
             self._said = event.text_end
         elif isinstance(event, ToolCallDelta):
             self._take_call(event)
@@ -119,13 +120,13 @@ class Answer:
 
     def keep_what_was_said(self) -> None:
         """Whoever interrupts a voice may still refer to what it had said."""
-        if self._id is not None and self._sound and not self._kept:
+        if self._id is not None and self._sound.tell() and not self._kept:
             self._service.answers.keep_later(self._spoken(self._id, self._text[: self._said], None))
 
     @property
     def _speaks(self) -> bool:
         """Whether there is something said: a turn that only calls says nothing."""
-        return bool(self._text or self._sound or not self._calls)
+        return bool(self._text or self._sound.tell() or not self._calls)
 
     @property
     def _end(self) -> TurnDone:
@@ -165,7 +166,7 @@ class Answer:
             await self._service.answers.keep(self._spoken(self._id, self._text, done.origin))
 
     def _pcm(self) -> Pcm:
-        return Pcm(b"".join(self._sound), SPOKEN_RATE)
+        return Pcm(self._sound.getvalue(), SPOKEN_RATE)
 
     def _spoken(self, answer_id: str, text: str, origin: str | None) -> SpokenAnswer:
         return SpokenAnswer(answer_id, self._project, text, self._pcm(), self._expires_at, origin)

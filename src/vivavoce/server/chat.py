@@ -15,7 +15,7 @@ from vivavoce.core.tasks import together
 from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
 from vivavoce.server.answer import Answer
-from vivavoce.server.connection import ClientGone, Outlet, read_body, send_in_time, while_connected
+from vivavoce.server.connection import ClientGone, Outlet, read_body, send_whole, while_connected
 from vivavoce.server.observed import WatchedTurns
 from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping
@@ -96,9 +96,7 @@ class Answers:
         size = sum(map(completion.size, choices))
         metadata = self._request.metadata or {} if self._keeping else None
         body = await aside(size, completion.encode, self._head, choices, self._usage(), metadata)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send_in_time(send, {"type": "http.response.start", "status": 200, "headers": headers})
-        await send_in_time(send, {"type": "http.response.body", "body": body})
+        await send_whole(send, 200, [(b"content-type", b"application/json")], body)
 
     async def stream(self, send: Send) -> None:
         """Answer event by event. An error before the first is an HTTP error, a later one the last event."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Send
 
+from vivavoce.core.aside import LARGE_BYTES
 from vivavoce.core.errors import TooLarge
 from vivavoce.core.tasks import in_time
 from vivavoce.wire.chunks import PING
@@ -86,6 +87,20 @@ async def send_in_time(send: Send, message: Message) -> None:
         await in_time(send(message), SEND_S)
     except TimeoutError:
         raise ClientGone from None
+
+
+async def send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    """Send an answer in one go, a large one piece by piece: what a connection cannot take at once it copies.
+
+    Raises:
+        ClientGone: nothing was taken for `SEND_S`.
+    """
+    headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send_in_time(send, {"type": "http.response.start", "status": status, "headers": headers})
+    last = max(len(body) - 1, 0) // LARGE_BYTES * LARGE_BYTES
+    for at in range(0, last, LARGE_BYTES):
+        await send_in_time(send, {"type": "http.response.body", "body": body[at : at + LARGE_BYTES], "more_body": True})
+    await send_in_time(send, {"type": "http.response.body", "body": body[last:]})
 
 
 class Outlet:

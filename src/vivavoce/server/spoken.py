@@ -3,7 +3,7 @@
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
-from vivavoce.server.connection import send_in_time, while_connected
+from vivavoce.server.connection import send_whole, while_connected
 from vivavoce.server.service import Service
 from vivavoce.wire.queries import query
 from vivavoce.wire.speech import CONTENT_TYPES, AnswerQuery, no_answer
@@ -20,9 +20,7 @@ class SpokenAnswers:
         form = query(QueryParams(scope["query_string"]).multi_items(), AnswerQuery).format or "mp3"
         sound = self._sound(scope["path_params"]["audio_id"], scope["project"], form)
         data = await while_connected(receive, sound)
-        headers = [(b"content-type", CONTENT_TYPES[form].encode()), (b"content-length", str(len(data)).encode())]
-        await send_in_time(send, {"type": "http.response.start", "status": 200, "headers": headers})
-        await send_in_time(send, {"type": "http.response.body", "body": data})
+        await send_whole(send, 200, [(b"content-type", CONTENT_TYPES[form].encode())], data)
 
     async def _sound(self, audio_id: str, project: str, form: str) -> bytes:
         """The bytes of a file.

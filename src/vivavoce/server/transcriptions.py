@@ -17,7 +17,7 @@ from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
 from vivavoce.core.streams import once
 from vivavoce.core.watching import Watching
 from vivavoce.server.aiml import call_of
-from vivavoce.server.connection import Outlet, send_in_time, while_connected
+from vivavoce.server.connection import Outlet, send_whole, while_connected
 from vivavoce.server.forms import chunks, read_form
 from vivavoce.server.observed import watching_turn
 from vivavoce.server.service import Service
@@ -72,7 +72,8 @@ class Transcriptions:
         except PublicError as error:
             if started or error.status >= 500 or isinstance(error, TryLater):
                 raise
-            await _whole(send, error.status, transcription_errors.failed(error, call_of(scope)), "application/json")
+            body = transcription_errors.failed(error, call_of(scope))
+            await send_whole(send, error.status, [(b"content-type", JSON)], body)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, data = await self._read(receive, dict(scope["headers"]))
@@ -120,7 +121,7 @@ class Transcriptions:
             async for transcript in heard:
                 answer.add(transcript)
         body, kind = answer.body()
-        await _whole(send, 200, body, kind)
+        await send_whole(send, 200, [(b"content-type", kind.encode())], body)
 
     async def _stream(self, asked: Asked, data: bytes, send: Send, work: Watching) -> None:
         outlet = Outlet(send, EVENTS)
@@ -167,9 +168,3 @@ class Transcriptions:
             if error.code == "audio_too_long":
                 raise transcription_errors.too_long(None, SECONDS) from None
             raise
-
-
-async def _whole(send: Send, status: int, body: bytes, kind: str) -> None:
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-    await send_in_time(send, {"type": "http.response.start", "status": status, "headers": headers})
-    await send_in_time(send, {"type": "http.response.body", "body": body})
