@@ -52,6 +52,12 @@ class ToolResult:
 Part: TypeAlias = Text | Speech | ToolCall | ToolResult
 
 
+def _size(part: Part) -> int:
+    if isinstance(part, Speech):
+        return (len(part.pcm.data) if part.pcm else 0) + len(part.transcript or "")
+    return len(part.arguments) if isinstance(part, ToolCall) else len(part.text)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of the conversation."""
@@ -130,6 +136,11 @@ class Turn:
     """Tokens of context to be left for an answer without `max_tokens`; with less, the turn is refused as too long."""
     project: str = ""
     """Whose it is; no engine is told."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of words and sound it holds."""
+        return sum(_size(part) for message in self.messages for part in message.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Any server with an OpenAI-compatible API, in any role: it hears, thinks, speaks, or answers speech with speech."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
@@ -92,7 +91,7 @@ class OpenAICompatible:
 
     async def _respond(self, turn: Turn, send: Send, *, by_id: bool) -> None:
         dialect, stream = self._options.dialect, self._options.stream or turn.voice is None
-        body = await asyncio.to_thread(chat_api.request, turn, dialect, by_id=by_id, stream=stream)
+        body = await aside(turn.size, chat_api.request, turn, dialect, by_id=by_id, stream=stream)
         body |= chat_api.spoken(turn, dialect, stream=stream)
         async with aclosing(self._answer(Telling(turn, responds=True), body)) as events:
             async for event in events:
@@ -107,7 +106,7 @@ class OpenAICompatible:
             Overloaded: it said so.
             BadRequest: it refused the request.
         """
-        body = await asyncio.to_thread(chat_api.request, turn, self._options.dialect)
+        body = await aside(turn.size, chat_api.request, turn, self._options.dialect)
         async with aclosing(self._answer(Telling(turn, responds=False), body)) as events:
             async for event in events:
                 if not isinstance(event, AudioDelta):

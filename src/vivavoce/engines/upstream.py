@@ -5,11 +5,12 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx2
 import msgspec
 
+from vivavoce.core.aside import aside
 from vivavoce.core.errors import EngineFailed, EngineTimeout, PublicError
 from vivavoce.engines.bodies import Answer, mapped
 from vivavoce.engines.refusals import LIMIT, NEW_LIMIT, failure, wait_s
@@ -78,8 +79,7 @@ class Upstream:
         if recording is not None:
             request = self._client.build_request("POST", path, data=body, files={"file": ("speech.wav", recording)})
         else:
-            # sound makes it large: encoding it would hold the event loop up
-            content = await asyncio.to_thread(msgspec.json.encode, body)
+            content = await aside(_letters(body), msgspec.json.encode, body)  # sound makes it large
             headers = {"content-type": "application/json"}
             request = self._client.build_request("POST", path, content=content, headers=headers)
         async with self._answered(request, int(body.get(LIMIT) or body.get(NEW_LIMIT) or 0)) as answer:
@@ -125,6 +125,15 @@ class Upstream:
                 while len(read) < ERROR_BYTES and (piece := await anext(pieces, b"")):
                     read += piece
         return read
+
+
+def _letters(value: object) -> int:
+    """How many characters the texts in a body have."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_letters, cast("dict[str, object]", value).values()))
+    return sum(map(_letters, cast("list[object]", value))) if isinstance(value, list) else 0
 
 
 def _failure(response: httpx2.Response, body: bytes, completion: int) -> PublicError:
