@@ -48,7 +48,8 @@ async def test_the_first_error_itself_is_raised_when_the_others_have_been_cancel
     assert failed.value.__cause__ is None
 
 
-async def test_cancelling_stops_every_task_and_stays_a_cancellation() -> None:
+@pytest.mark.parametrize("others", [0, 1])
+async def test_cancelling_stops_every_task_and_stays_a_cancellation(others: int) -> None:
     begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def waits() -> None:
@@ -58,7 +59,8 @@ async def test_cancelling_stops_every_task_and_stays_a_cancellation() -> None:
         finally:
             stopped.set()
 
-    task = asyncio.create_task(together([waits()]))
+    work = [waits(), *(asyncio.sleep(0) for _ in range(others))]
+    task = asyncio.create_task(together(work))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -75,7 +75,7 @@ def _quiet(sound: bytes, *, from_end: bool) -> int:
     quiet = 0
     while quiet < len(samples):
         frame = samples[quiet : quiet + _FRAME].tolist()
-        if max(map(abs, frame)) > QUIET:
+        if max(frame) > QUIET or min(frame) < -QUIET:
             return (quiet + next(at for at, sample in enumerate(frame) if abs(sample) > QUIET)) * SAMPLE_BYTES
         quiet += len(frame)
     return quiet * SAMPLE_BYTES

@@ -19,8 +19,10 @@ def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
 async def together(coroutines: Sequence[Coroutine[None, None, T]], at_once: int | None = None) -> list[T]:
     """Run coroutines side by side, at most `at_once` of them at a time, and return their results in order.
 
-    When one fails the others are cancelled and awaited, and its own error is raised.
+    When one fails the others are cancelled and awaited, and its own error is raised. One alone needs no task.
     """
+    if len(coroutines) == 1:
+        return [await coroutines[0]]
     places = asyncio.Semaphore(at_once or max(len(coroutines), 1))
 
     async def run(coroutine: Coroutine[None, None, T]) -> T:
