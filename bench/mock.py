@@ -1,16 +1,22 @@
-"""Answers every request with the same bytes, in the same pieces: `python bench/mock.py FILE FD`.
+"""Answers every request with the same bytes, in the same pieces: `python bench/mock.py FILE FD [framework]`.
 
 What any server in Python pays for HTTP is in it, and nothing else: uvicorn, and an application that reads the body and
-writes what FILE holds. FD is a listening socket.
+writes what FILE holds. FD is a listening socket. `framework`: the application is Starlette's, with a route and a
+streaming response, as one would write it that has nothing behind it.
 """
 
 import sys
 from base64 import b64decode
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Recorded(msgspec.Struct):
@@ -37,6 +43,23 @@ class Mock:
         await send({"type": "http.response.body", "body": b""})
 
 
+def framed(recorded: Recorded) -> ASGIApp:
+    """The same with the framework."""
+    pieces = [b64decode(piece) for piece in recorded.pieces]
+
+    async def each() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    async def answer(request: Request) -> StreamingResponse:
+        await request.json()
+        return StreamingResponse(each(), headers=dict(recorded.headers))
+
+    return Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])
+
+
 if __name__ == "__main__":
-    mock = Mock(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Recorded))
-    uvicorn.run(mock, fd=int(sys.argv[2]), lifespan="off", log_level="warning", access_log=False, server_header=False)
+    file, listener, *how = sys.argv[1:]
+    held = msgspec.json.decode(Path(file).read_bytes(), type=Recorded)
+    mock: ASGIApp = framed(held) if how else Mock(held)
+    uvicorn.run(mock, fd=int(listener), lifespan="off", log_level="warning", access_log=False, server_header=False)

@@ -1,8 +1,9 @@
 """What the server itself costs: `python bench/overhead.py [--rounds N] [--seconds S] [--without-proxy]`.
 
 Its engines cost nothing: they are scripted and live in the server. For each kind of request a mock (`bench/mock.py`)
-writes the very bytes that the server answered, in the same pieces, and `bench/load.py` asks both by turns, from a
-process of its own: noise hits both, and only ratios of medians count. Beside it LiteLLM's proxy and our server with the
+writes the very bytes that the server answered, in the same pieces, and so does an application of the same framework
+with nothing behind it: the ceiling. `bench/load.py` asks them by turns, from a process of its own: noise hits all, and
+only ratios of medians count. Beside it LiteLLM's proxy and our server with the
 `openai` engine, each in front of the same mock.
 """
 
@@ -158,13 +159,13 @@ def record(url: str, body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def mocking(recorded: dict[str, Any], folder: Path) -> Iterator[tuple[str, int]]:
-    """A mock's address and process."""
+def mocking(recorded: dict[str, Any], folder: Path, *how: str) -> Iterator[tuple[str, int]]:
+    """A mock's address and process; `how`: see `bench/mock.py`."""
     file = folder / f"recorded-{os.urandom(4).hex()}.json"
     file.write_text(json.dumps(recorded))
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        command = [sys.executable, str(HERE / "mock.py"), str(file), str(listener.fileno())]
+        command = [sys.executable, str(HERE / "mock.py"), str(file), str(listener.fileno()), *how]
         with subprocess.Popen(command, pass_fds=[listener.fileno()]) as process:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             try:
@@ -189,25 +190,31 @@ def compare(kind: Kind, targets: list[Target], rounds: int, seconds: float) -> N
             target.ask(kind, seconds, counts=round_ > 0)
 
 
-def row(name: str, mock: Target, ours: Target) -> None:
+def row(name: str, mock: Target, ceiling: Target, ours: Target) -> None:
     """One line of the first table."""
-    rate, added = ours.median("rate") / mock.median("rate"), ours.median("whole") - mock.median("whole")
-    cpu = f"{mock.median('cpu'):.2f} → {ours.median('cpu'):.2f} ms"
-    pair = f"{mock.median('rate'):.0f} → {ours.median('rate'):.0f}"
-    print(f"| {name} | **{rate:.2f}** | {added:+.2f} ms | {pair} | {cpu} |", flush=True)
+    three = (mock, ceiling, ours)
+    rates, cpus = ([each.median(what) for each in three] for what in ("rate", "cpu"))
+    added = ours.median("whole") - mock.median("whole")
+    print(
+        f"| {name} | **{rates[2] / rates[0]:.2f}** | {rates[1] / rates[0]:.2f} | {added:+.2f} ms "
+        f"| {' → '.join(f'{rate:.0f}' for rate in rates)} | {' → '.join(f'{cpu:.2f}' for cpu in cpus)} ms |",
+        flush=True,
+    )
 
 
 def against_mock(server: tuple[str, int], rounds: int, seconds: float, folder: Path, only: str) -> None:
     """Our server over the mock."""
-    print("| request | requests/s over the mock's | added to each | requests/s, mock → ours | CPU each, mock → ours |")
-    print("|---|---|---|---|---|", flush=True)
+    print("| request | requests/s over the mock's | ceiling: the same framework, nothing behind it ", end="")
+    print("| added to each | requests/s, mock → ceiling → ours | CPU each, mock → ceiling → ours |")
+    print("|---|---|---|---|---|---|", flush=True)
     for kind in (TEXT, TEXT_READ, SPEECH, SPEECH_READ, WRITTEN, SPOKEN):
         if only in kind.name:
             body = kind.body()
-            with mocking(record(server[0], body), folder) as mock:
-                pair = Target(*mock, body, folder), Target(*server, body, folder)
-                compare(kind, list(pair), rounds, seconds)
-                row(kind.name, *pair)
+            recorded = record(server[0], body)
+            with mocking(recorded, folder) as mock, mocking(recorded, folder, "framework") as ceiling:
+                three = [Target(*each, body, folder) for each in (mock, ceiling, server)]
+                compare(kind, three, rounds, seconds)
+                row(kind.name, *three)
 
 
 def against_proxy(server: tuple[str, int], rounds: int, seconds: float, folder: Path) -> None:
