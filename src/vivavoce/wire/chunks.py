@@ -5,6 +5,7 @@ a multiple of 6 bytes, then why it ended, then `expires_at` alone, then usage, t
 """
 
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -16,8 +17,6 @@ from vivavoce.wire.logprobs import ChosenToken, Logprobs
 
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
-DATA = b'"data":"'
-"""Goes before base64 in an event; in no name that stands before it are there such quotes."""
 WHOLE_BYTES = 6
 """Pieces that can be joined as base64 (3 bytes) and played one by one (2 bytes)."""
 
@@ -103,16 +102,19 @@ class ChunkEncoder:
         self._no_usage: Any = None if include_usage else UNSET
         self._audio_id = audio_id
         self._legacy = legacy
+        self._words = ("content", _written) if audio_id is None else ("transcript", _spoken)
         self._begun = False
         self._sounding = False
         self._left_over = b""
-        self._around_sound: tuple[bytes, bytes] | None = None
+        self._around: dict[str, tuple[bytes, bytes]] = {}
 
     def text(self, text: str, tokens: list[ChosenToken] | None = None) -> bytes:
         """The next characters of the answer, and the tokens that begin in them where those are known."""
-        if self._audio_id is None:
-            return self._begin("") + self._delta(DeltaBody(content=text), tokens=tokens)
-        return self._begin_sound() + self._delta(DeltaBody(audio=AudioDeltaBody(transcript=text)), tokens=tokens)
+        begin = self._begin("") if self._audio_id is None else self._begin_sound()
+        name, delta = self._words
+        if tokens:
+            return begin + self._delta(delta(text), tokens=tokens)
+        return begin + msgspec.json.encode(text)[1:-1].join(self._around_it(name, delta))
 
     def sound(self, data: bytes) -> bytes:
         """The next sound of the answer; up to 5 bytes of it wait for the next."""
@@ -161,10 +163,15 @@ class ChunkEncoder:
     def _sound(self, data: bytes) -> bytes:
         if not data:
             return b""
-        if self._around_sound is None:
-            before, name, after = self._audio(AudioDeltaBody(data="")).partition(DATA)
-            self._around_sound = before + name, after
-        return b64encode(data).join(self._around_sound)  # it is large, and copied once
+        return b64encode(data).join(self._around_it("data", _sounding))  # it is large, and copied once
+
+    def _around_it(self, name: str, delta: Callable[[str], DeltaBody]) -> tuple[bytes, bytes]:
+        """What stands in every event of one kind before and after what it brings, which goes by that name."""
+        if name not in self._around:
+            # in nothing that stands before the name are there such quotes
+            before, quote, after = self._delta(delta("")).partition(b'"%b":"' % name.encode())
+            self._around[name] = before + quote, after
+        return self._around[name]
 
     def _audio(self, audio: AudioDeltaBody) -> bytes:
         return self._delta(DeltaBody(audio=audio))
@@ -175,6 +182,18 @@ class ChunkEncoder:
         none = None if self._audio_id is None else UNSET
         logprobs = Logprobs(tokens) if tokens else none
         return _event(self._head, [ChunkChoice(self._index, delta, logprobs, reason)], self._no_usage)
+
+
+def _written(text: str) -> DeltaBody:
+    return DeltaBody(content=text)
+
+
+def _spoken(text: str) -> DeltaBody:
+    return DeltaBody(audio=AudioDeltaBody(transcript=text))
+
+
+def _sounding(data: str) -> DeltaBody:
+    return DeltaBody(audio=AudioDeltaBody(data=data))
 
 
 def usage_event(head: Head, usage: Usage) -> bytes:
