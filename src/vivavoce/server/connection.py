@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Send
 
 from vivavoce.core.aside import LARGE_BYTES
 from vivavoce.core.errors import TooLarge
-from vivavoce.core.tasks import in_time
+from vivavoce.core.tasks import Patience, in_time
 from vivavoce.wire.chunks import PING
 
 T = TypeVar("T")
@@ -77,14 +77,14 @@ def _too_large(limit: int, size: int) -> TooLarge:
     return TooLarge(f"413: Maximum content size limit ({limit}) exceeded ({size} bytes read)", code="request_too_large")
 
 
-async def send_in_time(send: Send, message: Message) -> None:
-    """Send, and give up on a client that does not take it.
+async def send_in_time(send: Send, message: Message, patience: Patience | None = None) -> None:
+    """Send, and give up on a client that does not take it; `patience`: that of one who sends much.
 
     Raises:
         ClientGone: nothing was taken for `SEND_S`.
     """
     try:
-        await in_time(send(message), SEND_S)
+        await (in_time if patience is None else patience.over)(send(message), SEND_S)
     except TimeoutError:
         raise ClientGone from None
 
@@ -110,6 +110,7 @@ class Outlet:
         self._send = send
         self._headers = headers
         self._turn = asyncio.Lock()
+        self._patience = Patience()
         self._last = 0.0
         self._started = False
 
@@ -126,6 +127,7 @@ class Outlet:
         async with self._turn:
             await self._start()
             await self._body(b"", more=False)
+            self._patience.end()
 
     @contextlib.asynccontextmanager
     async def pinging(self, patience_s: float, ping_s: float) -> AsyncGenerator[None, None]:
@@ -137,6 +139,7 @@ class Outlet:
         finally:
             pinging.cancel()
             await asyncio.gather(pinging, return_exceptions=True)
+            self._patience.end()
 
     async def _ping_for_ever(self, ping_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -151,8 +154,9 @@ class Outlet:
         if not self._started:
             self._started = True
             start = {"type": "http.response.start", "status": 200, "headers": self._headers}
-            await send_in_time(self._send, start)
+            await send_in_time(self._send, start, self._patience)
 
     async def _body(self, data: bytes, *, more: bool) -> None:
         self._last = asyncio.get_running_loop().time()
-        await send_in_time(self._send, {"type": "http.response.body", "body": data, "more_body": more})
+        message = {"type": "http.response.body", "body": data, "more_body": more}
+        await send_in_time(self._send, message, self._patience)
