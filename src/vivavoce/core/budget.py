@@ -10,6 +10,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import chain
 
 from vivavoce.core.audio import FRAME_SAMPLES, QUIET, SAMPLE_BYTES, SPOKEN_RATE, Pcm
 from vivavoce.core.turn import AudioDelta, Send, TextDelta, TokenLogprob, TurnEvent
@@ -163,7 +164,7 @@ class Budget:
         if end > self._released:
             start, self._released = self._released, end
             first, last = self._begun(start), self._begun(end)
-            logprobs = tuple(logprob for told in self._logprobs[first:last] for logprob in told)
+            logprobs = tuple(chain.from_iterable(self._logprobs[first:last]))
             await self._send(TextDelta(self._text[start:end], self._tokens[last] - self._tokens[first], logprobs))
 
     def _whole_words(self, end: int) -> int:
@@ -180,7 +181,12 @@ class Budget:
         return at
 
     def _worst(self, longest: float) -> float:
-        """The most that all text so far can cost with its sound, of which no more than `longest` is to come."""
+        """The most that all text so far can cost with its sound, of which no more than `longest` is to come.
+
+        Of a budget without an end nobody asks how much.
+        """
+        if self._limit == math.inf:
+            return 0
         tokens = self._tokens[-1]
         if not self._spoken:
             return tokens
