@@ -133,9 +133,9 @@ def test_what_has_no_place_to_cut_is_kept_up_to_a_last_resort():
 
 @pytest.mark.parametrize("unit", [*"`~-. \n1aé今😀\u0301\u200d*", "a b ", "~\n", "``` ", "a. ", ", ", "No. "])
 def test_no_text_takes_long(unit: str):
-    began = time.perf_counter()
+    began = time.process_time()
     cut(unit * (50_000 // len(unit)))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 WHOLE = [

@@ -77,9 +77,9 @@ def test_other_languages(text: str, said: str):
     ],
 )
 def test_nothing_takes_long(unit: str):
-    began = time.perf_counter()
+    began = time.process_time()
     speakable(unit * (100_000 // len(unit)))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @given(st.text() | st.text(alphabet="*_`[]()<>#|-~!?.,:;@/\\&$1a \n"), st.sampled_from(["en", "de"]))
