@@ -16,6 +16,7 @@ from tests.support import audio
 from tests.support.leaves import Stuck
 from tests.support.serving import MODEL, Served, Serving, model, run
 from tests.support.waiting import until
+from vivavoce.account.callers import Caller
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.errors import EngineFailed, Overloaded
 from vivavoce.core.models import Model
@@ -375,7 +376,8 @@ class Route:
 
 
 def scope(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
-    return {"type": "http", "method": "POST", "path": CHAT, "query_string": b"", "headers": [*headers]}
+    request = {"type": "http", "method": "POST", "path": CHAT, "query_string": b"", "headers": [*headers]}
+    return request | {"caller": Caller()}
 
 
 async def whole_body() -> Any:
@@ -394,7 +396,7 @@ async def test_an_answer_that_is_whole_is_kept_though_nobody_took_it(serving: Se
 
     served, route = await serving(), Route()
     assert served.service.replies
-    idempotent = Idempotent(route, Access(), served.service.replies)
+    idempotent = Idempotent(route, served.service.replies)
     with pytest.raises(ConnectionError):
         await idempotent(scope((b"idempotency-key", b"k")), whole_body, broken)
     await idempotent(scope((b"idempotency-key", b"k")), whole_body, send)
@@ -409,7 +411,7 @@ async def test_a_request_without_a_key_goes_to_the_routes_as_it_came(serving: Se
     served, route = await serving(), Route()
     assert served.service.replies
     request = scope()
-    await Idempotent(route, Access(), served.service.replies)(request, whole_body, nowhere)
+    await Idempotent(route, served.service.replies)(request, whole_body, nowhere)
     assert route.called == [(request, whole_body, nowhere)]
 
 

@@ -15,11 +15,11 @@ from tests.support.heard import TEXT, Recogniser
 from tests.support.leaves import Stuck
 from tests.support.serving import Served
 from tests.wire.recorded import entries, shape
+from vivavoce.account.callers import ANYONE
 from vivavoce.audio.wav import write_wav
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcript
 from vivavoce.core.errors import EngineFailed, Overloaded, RateLimited, TryLater
-from vivavoce.server.caller import ANYONE
 from vivavoce.testing.scripted import tone
 
 PATH = "/v1/audio/transcriptions"

@@ -15,6 +15,7 @@ from vivavoce.core.errors import NotFound
 from vivavoce.core.models import Model
 from vivavoce.server.aiml import LikeAiml
 from vivavoce.server.arriving import Arriving
+from vivavoce.server.caller import caller_of
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
@@ -80,9 +81,10 @@ class Pages:
             raise NotFound("This server does not measure: its configuration has metrics = false.", code="not_measured")
         return Response(await asyncio.to_thread(meters.page), media_type=CONTENT_TYPE)
 
-    async def models(self, _request: Request) -> Response:
+    async def models(self, request: Request) -> Response:
         """All models."""
-        listed = [(name, model.created, model.card.owner) for name, model in self._service.models.items()]
+        models = self._service.models_of(caller_of(request.scope)).items()
+        listed = [(name, model.created, model.card.owner) for name, model in models]
         return Response(wire.model_list(listed), media_type=JSON)
 
     async def model(self, request: Request) -> Response:
@@ -97,7 +99,7 @@ class Pages:
 
     def _named(self, request: Request) -> tuple[str, Model]:
         name: str = request.path_params["model"]
-        found = self._service.models.get(name)
+        found = self._service.models_of(caller_of(request.scope)).get(name)
         if found is None:
             raise wire.unknown_model(name)
         return name, found
@@ -138,7 +140,7 @@ def create_app(service: Service) -> ASGIApp:
     # Not `Starlette`, whose own error page would come before ours.
     app: ASGIApp = Router(routes, redirect_slashes=False)
     if service.replies is not None:
-        app = Idempotent(app, service.access, service.replies)
+        app = Idempotent(app, service.replies)
     app = Edge(app, service.access, routes)
     if service.aiml:
         app = LikeAiml(app)

@@ -1,15 +1,11 @@
-"""Who asks: the key a request brings, and the project that what it leaves behind belongs to."""
+"""The key a request brings, and whom the edge found it to be from."""
 
 import binascii
-import hashlib
 from base64 import b64decode
 
 from starlette.types import Scope
 
-from vivavoce.server.service import Access
-
-ANYONE = "default"
-"""The project of all callers where the server has no keys."""
+from vivavoce.account.callers import Caller
 
 
 def key_of(scope: Scope) -> str:
@@ -26,8 +22,6 @@ def key_of(scope: Scope) -> str:
         return ""
 
 
-def project_of(scope: Scope, access: Access) -> str:
-    """Whose a request is: each key has a project of its own, named by the key's digest."""
-    if not access.keys:
-        return ANYONE
-    return f"key-{hashlib.sha256(key_of(scope).encode()).hexdigest()[:32]}"
+def caller_of(scope: Scope) -> Caller:
+    """Who a request is from, as the edge found once."""
+    return scope["caller"]

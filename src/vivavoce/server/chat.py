@@ -15,6 +15,7 @@ from vivavoce.core.tasks import together
 from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
 from vivavoce.server.answer import Answer
+from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import ClientGone, Outlet, read_body, send_whole, while_connected
 from vivavoce.server.observed import WatchedTurns
 from vivavoce.server.service import Service
@@ -48,7 +49,7 @@ class ChatCompletions:
         """Answer one request."""
         body = await read_body(receive, dict(scope["headers"]), self._service.body_bytes)
         request = await aside(len(body), chat.decode, body, strict=self._service.strict)
-        model = self._service.model(request.model)
+        model = self._service.model(request.model, caller_of(scope))
         voice = chat.voice_of(request)
         if voice is not None and model.card.voices and voice not in model.card.voices:
             raise unknown_voice(voice, model.card.voices)
@@ -59,7 +60,7 @@ class ChatCompletions:
         if request.store:
             keeping = await aside(len(body), Keeping, self._service, request, body, scope)
         del body  # tens of megabytes, which would be kept for as long as the answer takes
-        answers = Answers(self._service, model, model.responder, request, scope["project"], keeping)
+        answers = Answers(self._service, model, model.responder, request, caller_of(scope).project, keeping)
         await while_connected(receive, answers.stream(send) if request.stream else answers.whole(send))
 
 

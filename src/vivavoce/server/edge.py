@@ -1,7 +1,6 @@
 """The outermost layers: the headers of every answer, who may come in, and every error in the one envelope."""
 
 import asyncio
-import hmac
 import logging
 import re
 import time
@@ -12,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vivavoce.account.callers import Caller, Callers, NoKey, WrongKey
 from vivavoce.core.errors import (
     BadRequest,
     Forbidden,
@@ -23,7 +23,7 @@ from vivavoce.core.errors import (
     trail,
 )
 from vivavoce.server.aiml import call_of
-from vivavoce.server.caller import key_of, project_of
+from vivavoce.server.caller import key_of
 from vivavoce.server.connection import ClientGone, send_in_time
 from vivavoce.server.playground import FOLDER
 from vivavoce.server.service import Access
@@ -62,6 +62,7 @@ class Edge:
     def __init__(self, app: ASGIApp, access: Access, routes: Sequence[Route]) -> None:
         self._app = app
         self._access = access
+        self._callers = Callers(access.keys)
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +73,7 @@ class Edge:
         scope["app"] = self  # an unknown path is then raised to us, rather than answered with a page
         answer = _Answer(send, call_of(scope))
         try:
-            self._admit(scope)
+            await self._admit(scope)
             await self._app(scope, receive, answer)
         except ClientGone:
             return
@@ -87,7 +88,7 @@ class Edge:
         except Exception as bug:  # noqa: BLE001 - whatever it is, the client gets an envelope and the log an id
             await answer.fail(as_public(bug))
 
-    def _admit(self, scope: Scope) -> None:
+    async def _admit(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
         _check_framing(scope["headers"])
         if self._access.loopback and not self._access.keys:
@@ -95,9 +96,8 @@ class Edge:
             if (host[0] if host[-1].isdigit() else ":".join(host)) not in LOCAL_NAMES:
                 raise Forbidden("This server answers to localhost only.", code="host_not_allowed")
             self._check_body_kind(scope, headers)
-        if self._access.keys and scope["path"] not in OPEN and not scope["path"].startswith(FOLDER):
-            self._check_key(key_of(scope))
-        scope["project"] = project_of(scope, self._access)
+        is_open = scope["path"] in OPEN or scope["path"].startswith(FOLDER)
+        scope["caller"] = Caller() if is_open else await self._caller(key_of(scope))
 
     def _check_body_kind(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """A page from elsewhere can post forms and plain text without asking first, and JSON it cannot."""
@@ -113,12 +113,13 @@ class Edge:
         if origin and not ours and origin not in self._access.origins:
             raise Forbidden("Pages from elsewhere may not send forms to this server.", code="origin_not_allowed")
 
-    def _check_key(self, key: str) -> None:
-        if not key:
-            raise Unauthorized(NO_KEY)
-        known = [hmac.compare_digest(key.encode(), mine.encode()) for mine in self._access.keys]
-        if not any(known):
-            raise Unauthorized(f"Incorrect API key provided: {_masked(key)}.", code="invalid_api_key")
+    async def _caller(self, key: str) -> Caller:
+        try:
+            return await self._callers.find(key)
+        except NoKey:
+            raise Unauthorized(NO_KEY) from None
+        except WrongKey:
+            raise Unauthorized(f"Incorrect API key provided: {_masked(key)}.", code="invalid_api_key") from None
 
 
 def _check_framing(headers: list[tuple[bytes, bytes]]) -> None:

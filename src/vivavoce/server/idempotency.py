@@ -17,9 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.core.aside import aside
 from vivavoce.core.errors import BadRequest, PublicError, TryLater
-from vivavoce.server.caller import key_of
+from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import send_in_time
-from vivavoce.server.service import Access
 from vivavoce.store.replies import Replies, Reply
 
 HEADER = b"idempotency-key"
@@ -58,9 +57,8 @@ class KeyReused(PublicError):
 class Idempotent:
     """ASGI around the routes, within what knows who may come in."""
 
-    def __init__(self, app: ASGIApp, access: Access, replies: Replies) -> None:
+    def __init__(self, app: ASGIApp, replies: Replies) -> None:
         self._app = app
-        self._access = access
         self._replies = replies
         self._works: dict[str, _Work] = {}
 
@@ -73,17 +71,13 @@ class Idempotent:
         if len(keys) > 1 or not KEY.fullmatch(keys[0]):
             words = "Invalid 'Idempotency-Key': expected one, of 1 to 255 characters, none of them a control character."
             raise BadRequest(words, code="invalid_idempotency_key")
-        work = _Work(_digest(self._holder(scope), keys[0]), send, self._replies.largest)
+        work = _Work(_digest(caller_of(scope).project.encode(), keys[0]), send, self._replies.largest)
         try:
             await self._work(work, scope, receive)
         except _Decided as decided:
             if isinstance(decided.outcome, PublicError):
                 raise decided.outcome from None
             await _again(decided.outcome, send)
-
-    def _holder(self, scope: Scope) -> bytes:
-        """The caller's key. Where the server has none of its own, all callers are one."""
-        return key_of(scope).encode() if self._access.keys else b""
 
     async def _work(self, work: "_Work", scope: Scope, receive: Receive) -> None:
         """Have the routes answer. Whether they shall is decided when the body they read has come to its end."""
@@ -143,7 +137,7 @@ class _Work:
     """One request with a key, and its answer so far."""
 
     name: str
-    """The digest of the key and of whose it is."""
+    """The digest of the key and of the project it belongs to."""
     to: Send
     largest: int
     request: str = ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from vivavoce.account.callers import Caller
 from vivavoce.core.models import Model
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
@@ -61,13 +62,17 @@ class Service:
     better: str | None = None
     """One line on what would make it better."""
 
-    def model(self, name: str) -> Model:
-        """The model clients call `name`.
+    def model(self, name: str, caller: Caller) -> Model:
+        """The model that clients call `name`.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none, or none that the caller may use.
         """
         found = self.models.get(name)
-        if found is None:
+        if found is None or not caller.may_use(name, found.name):
             raise no_access(name)
         return found
+
+    def models_of(self, caller: Caller) -> Mapping[str, Model]:
+        """The models that a caller may use, by every name clients have for them."""
+        return {name: model for name, model in self.models.items() if caller.may_use(name, model.name)}

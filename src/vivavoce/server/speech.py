@@ -15,6 +15,7 @@ from vivavoce.core.streams import once
 from vivavoce.core.tokens import text_tokens
 from vivavoce.core.turn import TurnDone, Usage
 from vivavoce.core.watching import Watching
+from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, read_body, while_connected
 from vivavoce.server.growing import encoded
 from vivavoce.server.observed import watching_turn
@@ -44,7 +45,7 @@ class Speech:
         """Answer one request."""
         body = await read_body(receive, dict(scope["headers"]), self._service.body_bytes)
         request = await aside(len(body), speech.decode, body, strict=self._service.strict)
-        model = self._service.model(request.model)
+        model = self._service.model(request.model, caller_of(scope))
         if model.speaker is None:
             raise no_access(request.model)
         if model.card.voices and request.voice_name not in model.card.voices:

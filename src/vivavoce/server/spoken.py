@@ -3,6 +3,7 @@
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
+from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import send_whole, while_connected
 from vivavoce.server.service import Service
 from vivavoce.wire.queries import query
@@ -18,7 +19,7 @@ class SpokenAnswers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         form = query(QueryParams(scope["query_string"]).multi_items(), AnswerQuery).format or "mp3"
-        sound = self._sound(scope["path_params"]["audio_id"], scope["project"], form)
+        sound = self._sound(scope["path_params"]["audio_id"], caller_of(scope).project, form)
         data = await while_connected(receive, sound)
         await send_whole(send, 200, [(b"content-type", CONTENT_TYPES[form].encode())], data)
 

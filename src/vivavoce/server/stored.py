@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from vivavoce.core.aside import aside
 from vivavoce.core.turn import Turn, Usage
+from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import read_body, send_in_time, while_connected
 from vivavoce.server.service import Service
 from vivavoce.store.completions import KeptCompletion, NoSuchPlace, Wanted
@@ -27,7 +28,7 @@ class Keeping:
         self._size = len(body)
         self._sent = stored.sent(body)
         self._request_id: str = scope["request_id"]
-        self._project: str = scope["project"]
+        self._project = caller_of(scope).project
 
     async def keep(self, head: Head, turn: Turn, heard: Heard, choices: Sequence[Choice], usage: Usage) -> None:
         """Keep it; it can be found when this returns."""
@@ -120,7 +121,7 @@ def _id(request: Request) -> str:
 
 
 def _project(request: Request) -> str:
-    return request.scope["project"]
+    return caller_of(request.scope).project
 
 
 def _page(found: Sequence[KeptCompletion], *, more: bool) -> bytes:

@@ -17,6 +17,7 @@ from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
 from vivavoce.core.streams import once
 from vivavoce.core.watching import Watching
 from vivavoce.server.aiml import call_of
+from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, send_whole, while_connected
 from vivavoce.server.forms import chunks, read_form
 from vivavoce.server.observed import watching_turn
@@ -79,10 +80,11 @@ class Transcriptions:
         request, data = await self._read(receive, dict(scope["headers"]))
         strict = self._service.strict
         ask = transcription.hearing(request, translate=self._translate, strict=strict)
-        transcriber = self._service.model(request.model).transcriber
+        caller = caller_of(scope)
+        transcriber = self._service.model(request.model, caller).transcriber
         if transcriber is None:
             raise no_access(request.model)
-        asked = Asked(request, replace(ask, project=scope["project"]), transcriber)
+        asked = Asked(request, replace(ask, project=caller.project), transcriber)
         await while_connected(receive, self._hear_all(asked, data, send))
 
     async def _hear_all(self, asked: Asked, data: bytes, send: Send) -> None:

@@ -4,6 +4,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from vivavoce.server.caller import caller_of
 from vivavoce.server.service import Service
 from vivavoce.wire.pages import Named, SpeechModels, VoiceList
 
@@ -14,15 +15,15 @@ class Choices:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def voices(self, _request: Request) -> Response:
+    async def voices(self, request: Request) -> Response:
         """Every voice of every model that reads aloud, each once."""
-        models = self._service.models.values()
+        models = self._service.models_of(caller_of(request.scope)).values()
         names = [voice for model in models if model.speaker is not None for voice in model.card.voices]
         return _json(VoiceList([Named(name, name) for name in dict.fromkeys(names)]))
 
-    async def models(self, _request: Request) -> Response:
+    async def models(self, request: Request) -> Response:
         """Every model that reads aloud."""
-        models = self._service.models.items()
+        models = self._service.models_of(caller_of(request.scope)).items()
         return _json(SpeechModels([Named(name, name) for name, model in models if model.speaker is not None]))
 
 
