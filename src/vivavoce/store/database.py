@@ -1,4 +1,7 @@
-"""The database: many readers, one thread that writes, and one server process at a time where it is SQLite."""
+"""The database: many readers, one thread that writes, and one server process at a time where it is SQLite.
+
+Another process may open it beside the server for what is only ever read anew from it; SQLite has them take turns.
+"""
 
 import asyncio
 import fcntl
@@ -38,17 +41,22 @@ class Database:
         self._writer: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, folder: Path) -> "Database":
+    async def open(cls, folder: Path, *, beside: bool = False) -> "Database":
         """Open the database in `folder`, making both if need be.
 
+        Args:
+            folder: where it is.
+            beside: open it though a server has it open, for a few rows that no server holds in its memory.
+
         Raises:
-            StoreInUse: another process has it open.
+            StoreInUse: another server has it open.
             OSError: the folder, or what is in it, cannot be used.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not beside:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
             raise StoreInUse(
