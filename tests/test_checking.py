@@ -53,7 +53,12 @@ de = "voice"
 anna = "alloy"
 """
 MISTAKES = [
-    ('host = "127.0.0.1"', 'host = "0.0.0.0"', 2, "0.0.0.0 can be reached from other machines: set [server] keys"),
+    (
+        'host = "127.0.0.1"',
+        'keys = ["sk-1234"]\nhost = "0.0.0.0"',
+        2,
+        "0.0.0.0 can be reached from other machines, and [server] key 1 is easily guessed: 20 characters or more, 8 of",
+    ),
     ('use = "llama"', 'use = "lama"', 5, "[engines.brain] there is no engine 'lama'; installed: espeak, "),
     ('use = "llama"', 'use = "lama"', 5, "; did you mean 'llama'?"),
     ('model = "weights.gguf"', 'model = "there.gguf"', 7, "engines.brain.options.model: there.gguf: no such file"),
@@ -171,7 +176,7 @@ aliases = ["talker"]
 """
     assert [each.partition("; installed")[0] for each in found(text)] == [
         "my.toml:1: unknown key 'sever'; did you mean 'server'?",
-        "my.toml:3: 0.0.0.0 can be reached from other machines: set [server] keys first, or serve on 127.0.0.1",
+        "my.toml:3: note: 0.0.0.0 can be reached from other machines: a key is needed, and the first start makes one",
         "my.toml:4: unknown key 'prot' in [server]; did you mean 'port'?",
         "my.toml:6: limits.wait_ms: expected `float`, got `str`",
         "my.toml:7: limits.body_mb: expected `float` > 0.0",
@@ -236,12 +241,16 @@ def test_what_a_variable_holds_is_said_by_its_name() -> None:
 
 
 def test_the_command_lines_address_counts() -> None:
-    Path("my.toml").write_text(RIGHT.replace('host = "127.0.0.1"', 'host = "0.0.0.0"'))
+    everywhere = 'host = "0.0.0.0"\nkeys = ["sk-1234"]'
+    Path("my.toml").write_text(RIGHT.replace('host = "127.0.0.1"', everywhere))
     assert settle(Path("my.toml"), None, serving={"host": "127.0.0.1"}).server.host == "127.0.0.1"
     assert settle(Path("my.toml"), None).server.host == "0.0.0.0"  # noqa: S104 - it is not served
-    assert [str(each) for each in checking.exposed(Config(server=ServerConfig(host="192.0.2.1")))] == [
-        "192.0.2.1 can be reached from other machines: set [server] keys first, or serve on 127.0.0.1"
-    ]
+    keys = ["changeme", "a-good-key-of-many-letters", "aaaaaaaaaaaaaaaaaaaaaaaa"]
+    (told,) = checking.exposed(Config(server=ServerConfig(host="192.0.2.1", keys=keys)))
+    assert str(told).startswith(
+        "192.0.2.1 can be reached from other machines, and [server] keys 1, 3 are easily guessed"
+    )
+    assert not list(checking.exposed(Config(server=ServerConfig(keys=keys))))
 
 
 def misfits(cards: Mapping[str, Card]) -> list[str]:

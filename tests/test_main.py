@@ -258,10 +258,33 @@ async def test_an_engine_must_be_able_to_do_what_a_model_wants(configured: Any) 
             pass
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - it is refused
-async def test_without_keys_no_other_machine_is_let_in(host: str) -> None:
-    with pytest.raises(ConfigError, match="keys first"):
-        await main.serve(Config(server=ServerConfig(host=host)), lambda *_: None)
+EVERYWHERE = ["0.0.0.0", "::", "192.0.2.1"]  # noqa: S104 - nothing listens there
+
+
+@pytest.mark.parametrize("host", EVERYWHERE)
+async def test_with_a_key_that_is_easily_guessed_no_other_machine_is_let_in(host: str) -> None:
+    for key in ("sk-1234", "changeme", "abcabc1abcabc1abcabc1abcabc1"):
+        with pytest.raises(ConfigError, match="key 1 is easily guessed") as refused:
+            await main.serve(Config(server=ServerConfig(host=host, keys=[key])), lambda *_: None)
+        assert key not in str(refused.value)
+
+
+async def test_the_first_key_is_made_once_and_only_where_other_machines_can_call(tmp_path: Path) -> None:
+    told: list[str] = []
+    for host in ("127.0.0.1", "localhost", "::1"):
+        async with main.store(Config(store=StoreConfig(folder=str(tmp_path / host)))) as store:
+            await main.make_first(ServerConfig(host=host), store.keys, told.append)
+            assert (told, store.keys.used) == ([], False)
+    for host in EVERYWHERE:
+        async with main.store(Config(store=StoreConfig(folder=str(tmp_path / host)))) as store:
+            await main.make_first(ServerConfig(host=host, keys=["k" * 40]), store.keys, told.append)
+            await main.make_first(ServerConfig(host=host), store.keys, None)
+            assert (told, store.keys.used) == ([], False)
+            await main.make_first(ServerConfig(host=host), store.keys, told.append)
+            await main.make_first(ServerConfig(host=host), store.keys, told.append)
+            found = await store.keys.find(told.pop())
+            assert found is not None
+            assert (found.admin, told) == (True, [])
 
 
 async def test_a_second_server_has_a_data_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +312,7 @@ async def served(config: Config) -> AsyncIterator[tuple[httpx2.AsyncClient, main
     """`main.serve` in this process, ended by a signal."""
     config.server.port = 0
     up: asyncio.Queue[tuple[int, main.Running]] = asyncio.Queue()
-    task = asyncio.create_task(main.serve(config, lambda port, running: up.put_nowait((port, running))))
+    task = asyncio.create_task(main.serve(config, lambda port, running, _: up.put_nowait((port, running))))
     port, running = await asyncio.wait_for(up.get(), 20)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
         try:
@@ -394,7 +417,7 @@ from vivavoce import generations, main
 from vivavoce.config import load
 config = load(pathlib.Path(sys.argv[1]))
 config.server.port = 0
-asyncio.run(main.serve(config, lambda port, running: print(port, *running.media.pool.pids, flush=True)))
+asyncio.run(main.serve(config, lambda port, running, _: print(port, *running.media.pool.pids, flush=True)))
 print("closed", flush=True)
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vivavoce import assembly
+from vivavoce.account.first import FEWEST, SHORTEST, easily_guessed
 from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
 from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig
@@ -55,11 +56,18 @@ def check(config: Config) -> list[Problem]:
 
 
 def exposed(config: Config) -> Iterator[Problem]:
-    """Who listens to other machines needs keys."""
-    host = config.server.host
-    if host not in LOOPBACK and not config.server.keys:
-        said = f"{host} can be reached from other machines: set [server] keys first, or serve on 127.0.0.1"
-        yield config.problem(("server", "host"), said)
+    """Who listens to other machines needs keys, and none that could be guessed. They are not said."""
+    host, keys = config.server.host, config.server.keys
+    if host in LOOPBACK:
+        return
+    where = f"{host} can be reached from other machines"
+    if not keys:
+        yield config.problem(("server", "host"), f"{where}: a key is needed, and the first start makes one", "note")
+    easy = [str(number) for number, key in enumerate(keys, 1) if easily_guessed(key)]
+    if easy:
+        which = f"key {', '.join(easy)} is" if len(easy) == 1 else f"keys {', '.join(easy)} are"
+        long = f"{SHORTEST} characters or more, {FEWEST} of them different"
+        yield config.problem(("server", "keys"), f"{where}, and [server] {which} easily guessed: {long}")
 
 
 def misfits(config: Config, cards: Mapping[str, Card]) -> Iterator[Problem]:

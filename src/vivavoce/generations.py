@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from vivavoce.account.keys import KeyRing
 from vivavoce.assembly import Engine
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ConfigError
@@ -49,6 +50,7 @@ class Store:
     completions: Completions
     replies: Replies | None
     heard: Heard | None
+    keys: KeyRing
 
 
 class Generations:
@@ -142,6 +144,7 @@ class Generations:
             sounds=running.sounds,
             answers=self._store.answers,
             completions=self._store.completions,
+            keys=self._store.keys,
             access=Access(
                 tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
             ),

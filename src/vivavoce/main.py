@@ -6,7 +6,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from vivavoce import checking
-from vivavoce.config import Config, data_folder, refuse
+from vivavoce.account.first import first_admin
+from vivavoce.account.keys import KeyRing
+from vivavoce.checking import LOOPBACK
+from vivavoce.config import Config, ServerConfig, data_folder, refuse
 from vivavoce.generations import Generations, Store, while_open
 from vivavoce.server.listening import Server
 from vivavoce.server.protocol import Bounds
@@ -23,11 +26,19 @@ __all__ = ["Running", "about", "serve", "start", "start_engines"]
 
 
 async def serve(
-    config: Config, announce: Callable[[int, Running], None], again: Callable[[], Config] | None = None
+    config: Config,
+    announce: Callable[[int, Running, KeyRing], None],
+    again: Callable[[], Config] | None = None,
+    first: Callable[[str], None] | None = None,
 ) -> None:
-    """Run the server until it is told to stop; `announce` is called with its port once it listens.
+    """Run the server until it is told to stop.
 
-    On SIGHUP the configuration is read `again`: what has changed of it holds for requests that come then.
+    Args:
+        config: what it is to be.
+        announce: called with its port once it listens.
+        again: reads the configuration again, on SIGHUP; what has changed of it holds for requests that come then.
+        first: told the admin key that is made where other machines can reach the server and there is no key yet;
+            None: there is nowhere to tell it, and none is made.
 
     Raises:
         ConfigError: it may not listen there, or an engine cannot do what a model wants of it.
@@ -44,8 +55,18 @@ async def serve(
         if again is not None:
             while_open(stack, generations.renew_on_hangup(again))
         port: int = listener.getsockname()[1]
+        await make_first(config.server, kept.keys, first)
         bounds = Bounds(connections=config.limits.connections)
-        await Server(generations, lambda: announce(port, running), bounds=bounds).serve([listener])
+        await Server(generations, lambda: announce(port, running, kept.keys), bounds=bounds).serve([listener])
+
+
+async def make_first(server: ServerConfig, ring: KeyRing, told: Callable[[str], None] | None) -> None:
+    """Make an admin key where other machines can call and nobody has a key, if there is somebody to be told it."""
+    if told is None or server.host in LOOPBACK or server.keys:
+        return
+    value = await first_admin(ring)
+    if value is not None:
+        told(value)
 
 
 @asynccontextmanager
@@ -78,6 +99,7 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
             completions,
             replies if config.store.replies_hours else None,
             heard if config.store.heard_minutes else None,
+            await KeyRing.open(database, folder),
         )
 
 

@@ -37,8 +37,12 @@ def plain(sentence: str) -> bool:
 
 
 async def test_elsewhere_than_at_home_a_page_needs_https_to_listen(visit: Visiting, serve: Serve) -> None:
-    served = await serve(access=Access(loopback=False))
+    served = await serve(access=Access(keys=(KEY,), loopback=False))
     here = await visit(f"http://{ELSEWHERE}:{served.port}")
+    here.forgiven.append("status of 401")
+    await here.at("#key").fill(KEY)
+    await here.at("#key").press("Enter")
+    await expect(here.at("#notice")).to_be_hidden()
     await tap(here)
     sentence = await here.notice("no-secure-context")
     assert plain(sentence)

@@ -108,7 +108,8 @@ async def test_the_same_request_has_the_same_answer_and_is_worked_on_once(
 
 @pytest.mark.parametrize("what", ["body", "path", "query", "kind"])
 async def test_another_request_with_the_key_is_refused(serving: Serving, engines: Engines, what: str) -> None:
-    served = await serving(models=engines.models(), access=Access(loopback=False))
+    served = await serving(models=engines.models(), access=Access(("sk-one",), loopback=False))
+    served.http.headers["authorization"] = "Bearer sk-one"
     first = await served.http.post(CHAT, json=BODY, headers=KEY)
     path = {"path": "/chat/completions", "query": f"{CHAT}?a=b"}.get(what, CHAT)
     other = BODY | {"seed": 1} if what == "body" else BODY

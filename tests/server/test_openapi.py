@@ -13,7 +13,7 @@ from vivavoce import __version__
 from vivavoce.server.app import create_app
 from vivavoce.server.service import Access
 from vivavoce.wire.openapi import Ways
-from vivavoce.wire.routes import PREFIXES
+from vivavoce.wire.operation import PREFIXES
 
 
 @pytest.mark.parametrize("keys", [(), ("secret",)])

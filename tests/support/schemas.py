@@ -14,7 +14,7 @@ from jsonschema_rs import Draft202012Validator
 from vivavoce import __version__
 from vivavoce.wire import openapi
 from vivavoce.wire.openapi import Ways
-from vivavoce.wire.routes import EVENTS, JSON, PREFIXES
+from vivavoce.wire.operation import EVENTS, JSON, PREFIXES
 
 PLAIN = Ways()
 DATA = re.compile(r"^data: (.*?)\r?\n\r?\n", re.MULTILINE | re.DOTALL)

@@ -15,6 +15,7 @@ from openai import AsyncOpenAI
 
 from tests.support.schemas import as_described
 from vivavoce import main
+from vivavoce.account.keys import KeyRing
 from vivavoce.config import load
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.models import Model, ModelCard
@@ -92,6 +93,7 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
             "replies": replies,
             "completions": Completions(database, **({"now": now} if now else {}), **kept),
             "access": Access(),
+            "keys": await KeyRing.open(database, folder, **({"now": now} if now else {})),
             "ready": lambda: True,
             **options,
         }
@@ -103,8 +105,7 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
         task = asyncio.create_task(server.serve([listener]))
         await listening.wait()
         url = f"http://127.0.0.1:{port}"
-        ways = Ways(bool(service.access.keys), service.replies is not None, service.aiml)
-        hooks = {"response": [as_described(ways)]}
+        hooks = {"response": [_as_described(service)]}
         plain = httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False, event_hooks=hooks)
         http = await stack.enter_async_context(plain)
         openai = AsyncOpenAI(
@@ -116,6 +117,17 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
         finally:
             server.handle_exit(signal.SIGTERM, None)
             await task
+
+
+def _as_described(service: Service) -> Callable[[httpx2.Response], Awaitable[None]]:
+    """Holds every answer against the description, which tells of keys from the first one on."""
+
+    async def check(response: httpx2.Response) -> None:
+        access = service.access
+        locked = bool(access.keys) or not access.loopback or service.keys.used
+        await as_described(Ways(locked, service.replies is not None, service.aiml))(response)
+
+    return check
 
 
 @asynccontextmanager

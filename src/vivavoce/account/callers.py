@@ -2,8 +2,18 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from vivavoce.account.keys import KeyRing
+from vivavoce.core.errors import TryLater
+from vivavoce.store import clock
+from vivavoce.store.keys import Key
+
+log = logging.getLogger("vivavoce.account")
 
 ANYONE = "default"
 """The project of all callers where the server has no keys."""
@@ -34,36 +44,74 @@ class NoKey(Exception):
 
 
 class WrongKey(Exception):
-    """The key is not one of ours."""
+    """The key is not one of ours, or not any more."""
+
+    def __init__(self, why: str = "") -> None:
+        """`why`: what became of it, where it is one of ours."""
+        super().__init__(why)
+        self.why = why
 
 
 class Callers:
     """Who a key belongs to."""
 
-    def __init__(self, configured: Sequence[str] = ()) -> None:
-        """`configured`: the keys of the configuration. Each has a project of its own, named by its digest."""
+    def __init__(
+        self,
+        configured: Sequence[str],
+        ring: KeyRing,
+        *,
+        needed: bool = False,
+        now: Callable[[], float] = clock.now,
+    ) -> None:
+        """Begin.
+
+        Args:
+            configured: the keys of the configuration. Each has a project of its own, named by its digest.
+            ring: the keys that were made.
+            needed: whether a key is needed though there is none yet.
+            now: Unix seconds.
+        """
         self._configured = {_name(key): key.encode() for key in configured}
+        self._ring = ring
+        self._needed = needed
+        self._now = now
 
     @property
     def locked(self) -> bool:
-        """Whether a key is needed."""
-        return bool(self._configured)
+        """Whether a key is needed. The first that is made locks the server, and revoking it does not open it again."""
+        return self._needed or bool(self._configured) or self._ring.used
 
     async def find(self, key: str) -> Caller:
         """Who a key belongs to; where none is needed, whatever it is, anyone.
 
         Raises:
             NoKey: it is empty, and one is needed.
-            WrongKey: it is not one of ours.
+            WrongKey: it is not one of ours, or not any more.
+            TryLater: the keys that were made cannot be looked at.
         """
+        known = [name for name, mine in self._configured.items() if hmac.compare_digest(key.encode(), mine)]
+        if known:
+            return Caller(known[0], known[0])
+        try:
+            await self._ring.look()
+            found = await self._ring.find(key)
+        except SQLAlchemyError as error:
+            log.error("keys could not be read: %s", type(error).__name__)
+            raise TryLater("Your key cannot be looked up right now. You can retry your request.") from None
+        if found is not None:
+            return self._caller(found)
         if not self.locked:
             return Caller()
-        if not key:
-            raise NoKey
-        known = [name for name, mine in self._configured.items() if hmac.compare_digest(key.encode(), mine)]
-        if not known:
-            raise WrongKey
-        return Caller(known[0], known[0])
+        raise WrongKey if key else NoKey
+
+    def _caller(self, key: Key) -> Caller:
+        now = self._now()
+        if key.revoked(now):
+            raise WrongKey("It was revoked.")
+        if key.expired(now):
+            raise WrongKey("It has expired.")
+        models = None if key.models is None else frozenset(key.models)
+        return Caller(key.project or ANYONE, key.id, key.tier, models, key.admin)
 
 
 def _name(key: str) -> str:

@@ -10,13 +10,16 @@ import typer
 
 from vivavoce import config as configuration
 from vivavoce.cli.common import ConfigOption, ThinkOption, fail, plain_errors, settle
+from vivavoce.cli.terminal import is_log
 from vivavoce.config import Config, StoreConfig
 
 if TYPE_CHECKING:
+    from vivavoce.account.keys import KeyRing
     from vivavoce.main import Running
 
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where this machine finds what listens there
+NOBODY = "nobody, until vivavoce keys create makes a key"
 
 
 def serve(
@@ -42,8 +45,14 @@ def serve(
         from vivavoce import main  # noqa: PLC0415 - help is quick
         from vivavoce.store.database import StoreInUse  # noqa: PLC0415
 
+        admin: list[str] = []
+
+        def announce(bound: int, running: "Running", ring: "KeyRing") -> None:
+            _announce(settled, bound, running, ring, better)
+            _tell_first(admin)
+
         try:
-            asyncio.run(main.serve(settled, lambda bound, running: _announce(settled, bound, running, better), again))
+            asyncio.run(main.serve(settled, announce, again, None if is_log(sys.stdout) else admin.append))
         except StoreInUse as error:
             fail(str(error))
 
@@ -65,13 +74,12 @@ def _has_network() -> bool:
     return True
 
 
-def _announce(config: Config, port: int, running: "Running", better: str) -> None:
+def _announce(config: Config, port: int, running: "Running", ring: "KeyRing", better: str) -> None:
     from vivavoce import main  # noqa: PLC0415 - help is quick
     from vivavoce.engines import libflite  # noqa: PLC0415
 
     host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
-    keys = "keys from the configuration" if config.server.keys else "any key, from this machine only"
-    typer.echo(f"Viva Voce listens on http://{host}:{port} ({keys}).")
+    typer.echo(f"Viva Voce listens on http://{host}:{port} ({_entry(config, ring)}).")
     typer.echo(f"To talk to it, open http://{EVERYWHERE.get(host, host)}:{port} in a browser.")
     typer.echo(f"Behind it: {main.about(running)}.")
     for engine in running.engines.values():
@@ -81,3 +89,21 @@ def _announce(config: Config, port: int, running: "Running", better: str) -> Non
         typer.echo("  apt install flite: an English voice far easier to understand")
     if better:
         typer.echo(better)
+
+
+def _entry(config: Config, ring: "KeyRing") -> str:
+    """Who may come in."""
+    from vivavoce.checking import LOOPBACK  # noqa: PLC0415 - help is quick
+
+    if config.server.keys:
+        return "keys from the configuration"
+    if ring.used:
+        return "keys that were made"
+    return "any key, from this machine only" if config.server.host in LOOPBACK else NOBODY
+
+
+def _tell_first(admin: list[str]) -> None:
+    """The key that was made at the first start, once."""
+    if admin:
+        typer.echo(f"The admin key, told this once: {admin.pop()}")
+        typer.echo("Keys for programs: vivavoce keys create NAME, or with the admin key under /v1/organization.")

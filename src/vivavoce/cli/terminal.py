@@ -1,8 +1,10 @@
 """What a person at a terminal sees and types; in a pipe there is only what was asked for."""
 
+import os
+import stat
 import sys
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 import typer
 
@@ -64,3 +66,9 @@ def not_a_terminal() -> None:
     """Refuse to write sound where somebody reads."""
     if sys.stdout.isatty():
         fail("standard output is a terminal: name a file, or send the sound on with | or >")
+
+
+def is_log(stream: TextIO) -> bool:
+    """Whether what is printed is kept for others to read: a file, or systemd's journal, which `$JOURNAL_STREAM` is."""
+    about = os.fstat(stream.fileno())
+    return stat.S_ISREG(about.st_mode) or os.environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"

@@ -11,6 +11,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 import vivavoce
+from vivavoce.account.callers import Callers
 from vivavoce.core.errors import NotFound
 from vivavoce.core.models import Model
 from vivavoce.server.aiml import LikeAiml
@@ -19,6 +20,7 @@ from vivavoce.server.caller import caller_of
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
+from vivavoce.server.keys import AdminRoutes
 from vivavoce.server.observed import Continued, Observed
 from vivavoce.server.playground import FOLDER, Playground, wants_page
 from vivavoce.server.service import Service
@@ -31,18 +33,19 @@ from vivavoce.telemetry.meters import CONTENT_TYPE
 from vivavoce.wire import models as wire
 from vivavoce.wire import openapi
 from vivavoce.wire.openapi import Ways
+from vivavoce.wire.operation import JSON, PREFIXES
 from vivavoce.wire.pages import About, Health, prices
-from vivavoce.wire.routes import JSON, OPERATIONS, PREFIXES
+from vivavoce.wire.routes import OPERATIONS
 
 
 class Pages:
     """The small answers: what this is, how it is, which models there are."""
 
-    def __init__(self, service: Service, playground: Playground) -> None:
+    def __init__(self, service: Service, callers: Callers, playground: Playground) -> None:
         self._service = service
+        self._callers = callers
         self._playground = playground
-        ways = Ways(locked=bool(service.access.keys), repeats=service.replies is not None, aiml=service.aiml)
-        self._description = openapi.document(vivavoce.__version__, ways)
+        self._descriptions: dict[Ways, bytes] = {}
 
     async def root(self, request: Request) -> Response:
         """Say what this is: at `/` to browsers with the playground."""
@@ -62,7 +65,11 @@ class Pages:
 
     async def description(self, _request: Request) -> Response:
         """Say what is taken and given."""
-        return Response(self._description, media_type=JSON)
+        service = self._service
+        ways = Ways(locked=self._callers.locked, repeats=service.replies is not None, aiml=service.aiml)
+        if ways not in self._descriptions:
+            self._descriptions[ways] = await asyncio.to_thread(openapi.document, vivavoce.__version__, ways)
+        return Response(self._descriptions[ways], media_type=JSON)
 
     async def live(self, _request: Request) -> Response:
         """Whether the process answers."""
@@ -108,7 +115,9 @@ class Pages:
 def create_app(service: Service) -> ASGIApp:
     """The whole application. Every path is there with and without `/v1`."""
     playground = Playground()
-    pages, choices, stored = Pages(service, playground), Choices(service), StoredCompletions(service)
+    callers = Callers(service.access.keys, service.keys, needed=not service.access.loopback)
+    pages, choices, stored = Pages(service, callers, playground), Choices(service), StoredCompletions(service)
+    keys = AdminRoutes(service)
     answers: dict[str, Any] = {
         "about": pages.root,
         "getOpenAPI": pages.description,
@@ -130,6 +139,17 @@ def create_app(service: Service) -> ASGIApp:
         "createTranslation": Transcriptions(service, translate=True),
         "listVoices": choices.voices,
         "listSpeechModels": choices.models,
+        "list-projects": keys.projects,
+        "admin-api-keys-list": keys.list,
+        "admin-api-keys-create": keys.create,
+        "admin-api-keys-get": keys.retrieve,
+        "admin-api-keys-delete": keys.delete,
+        "rotateAdminApiKey": keys.rotate,
+        "list-project-api-keys": keys.list,
+        "createProjectApiKey": keys.create,
+        "retrieve-project-api-key": keys.retrieve,
+        "delete-project-api-key": keys.delete,
+        "rotateProjectApiKey": keys.rotate,
     }
     routes = [
         Route(f"{prefix}{operation.path}", answers[operation.id], methods=[operation.method])
@@ -141,7 +161,7 @@ def create_app(service: Service) -> ASGIApp:
     app: ASGIApp = Router(routes, redirect_slashes=False)
     if service.replies is not None:
         app = Idempotent(app, service.replies)
-    app = Edge(app, service.access, routes)
+    app = Edge(app, service.access, callers, routes)
     if service.aiml:
         app = LikeAiml(app)
     if service.access.origins:

@@ -6,6 +6,7 @@ from base64 import b64decode
 from starlette.types import Scope
 
 from vivavoce.account.callers import Caller
+from vivavoce.wire.operation import ADMINISTRATION, PREFIXES
 
 
 def key_of(scope: Scope) -> str:
@@ -20,6 +21,11 @@ def key_of(scope: Scope) -> str:
         return b64decode(value.strip(), validate=True).decode("latin-1").partition(":")[2]
     except (binascii.Error, ValueError):
         return ""
+
+
+def administers(scope: Scope) -> bool:
+    """Whether a request is for whoever has an admin key. What it is answered may be a key."""
+    return any(scope["path"].startswith(prefix + ADMINISTRATION) for prefix in PREFIXES)
 
 
 def caller_of(scope: Scope) -> Caller:

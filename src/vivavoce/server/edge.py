@@ -23,18 +23,22 @@ from vivavoce.core.errors import (
     trail,
 )
 from vivavoce.server.aiml import call_of
-from vivavoce.server.caller import key_of
+from vivavoce.server.caller import administers, key_of
 from vivavoce.server.connection import ClientGone, send_in_time
 from vivavoce.server.playground import FOLDER
 from vivavoce.server.service import Access
 from vivavoce.wire import errors
 from vivavoce.wire.errors import Call
 from vivavoce.wire.ids import request_id
-from vivavoce.wire.routes import OPERATIONS, PREFIXES
+from vivavoce.wire.keys import needs_admin, only_admin
+from vivavoce.wire.operation import PREFIXES
+from vivavoce.wire.routes import OPERATIONS
 
 log = logging.getLogger("vivavoce.server")
 
 OPEN = {f"{prefix}{operation.path}" for operation in OPERATIONS if operation.open for prefix in PREFIXES} | {"/v1"}
+WATCHED = {f"{prefix}/metrics" for prefix in PREFIXES}
+"""What admin keys open beside administration."""
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 NO_KEY = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "
@@ -59,10 +63,10 @@ class UnsupportedMedia(PublicError):
 class Edge:
     """ASGI around the routes: who may come in, and what is said of every error."""
 
-    def __init__(self, app: ASGIApp, access: Access, routes: Sequence[Route]) -> None:
+    def __init__(self, app: ASGIApp, access: Access, callers: Callers, routes: Sequence[Route]) -> None:
         self._app = app
         self._access = access
-        self._callers = Callers(access.keys)
+        self._callers = callers
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,13 +95,13 @@ class Edge:
     async def _admit(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
         _check_framing(scope["headers"])
-        if self._access.loopback and not self._access.keys:
+        if not self._callers.locked:
             host = headers.get(b"host", b"").decode("latin-1").lower().rsplit(":", 1)
             if (host[0] if host[-1].isdigit() else ":".join(host)) not in LOCAL_NAMES:
                 raise Forbidden("This server answers to localhost only.", code="host_not_allowed")
             self._check_body_kind(scope, headers)
         is_open = scope["path"] in OPEN or scope["path"].startswith(FOLDER)
-        scope["caller"] = Caller() if is_open else await self._caller(key_of(scope))
+        scope["caller"] = Caller() if is_open else await self._caller(scope)
 
     def _check_body_kind(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """A page from elsewhere can post forms and plain text without asking first, and JSON it cannot."""
@@ -113,13 +117,20 @@ class Edge:
         if origin and not ours and origin not in self._access.origins:
             raise Forbidden("Pages from elsewhere may not send forms to this server.", code="origin_not_allowed")
 
-    async def _caller(self, key: str) -> Caller:
+    async def _caller(self, scope: Scope) -> Caller:
+        key = key_of(scope)
         try:
-            return await self._callers.find(key)
+            caller = await self._callers.find(key)
         except NoKey:
             raise Unauthorized(NO_KEY) from None
-        except WrongKey:
-            raise Unauthorized(f"Incorrect API key provided: {_masked(key)}.", code="invalid_api_key") from None
+        except WrongKey as wrong:
+            words = f"Incorrect API key provided: {_masked(key)}. {wrong.why}".rstrip()
+            raise Unauthorized(words, code="invalid_api_key") from None
+        if administers(scope) and not caller.admin:
+            raise needs_admin()
+        if caller.admin and not administers(scope) and scope["path"] not in WATCHED:
+            raise only_admin()
+        return caller
 
 
 def _check_framing(headers: list[tuple[bytes, bytes]]) -> None:

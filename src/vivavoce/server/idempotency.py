@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.core.aside import aside
 from vivavoce.core.errors import BadRequest, PublicError, TryLater
-from vivavoce.server.caller import caller_of
+from vivavoce.server.caller import administers, caller_of
 from vivavoce.server.connection import send_in_time
 from vivavoce.store.replies import Replies, Reply
 
@@ -65,7 +65,7 @@ class Idempotent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: by the routes, as before, or not at all."""
         keys = [value.strip() for name, value in scope.get("headers", ()) if name == HEADER]
-        if not keys or scope["method"] != "POST":
+        if not keys or scope["method"] != "POST" or administers(scope):
             await self._app(scope, receive, send)
             return
         if len(keys) > 1 or not KEY.fullmatch(keys[0]):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from vivavoce.account.callers import Caller
+from vivavoce.account.keys import KeyRing
 from vivavoce.core.models import Model
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
@@ -21,11 +22,11 @@ class Access:
     """Who may call."""
 
     keys: tuple[str, ...] = ()
-    """Empty: anyone, with any key, from this machine."""
+    """Those of the configuration. Where there are none, and none was made: anyone, with any key, from this machine."""
     origins: tuple[str, ...] = ()
     """Origins whose pages may call from a browser."""
     loopback: bool = True
-    """Whether the server is reachable from this machine only; then `Host` must name it."""
+    """Whether the server is reachable from this machine only; without keys, `Host` must name it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Service:
     sounds: Sounds
     answers: Answers
     completions: Completions
+    keys: KeyRing
     access: Access
     ready: Callable[[], bool]
     documents: Documents = field(default_factory=Documents)

@@ -11,8 +11,9 @@ from msgspec import Struct, UnsetType
 
 from vivavoce.wire.errors import Envelope
 from vivavoce.wire.ignored import IGNORED
+from vivavoce.wire.operation import EVENTS, FORM, JSON, PREFIXES, Content, Kinds, Operation
 from vivavoce.wire.request import ImagePart
-from vivavoce.wire.routes import EVENTS, FORM, JSON, OPERATIONS, PREFIXES, Content, Kinds, Operation
+from vivavoce.wire.routes import OPERATIONS
 from vivavoce.wire.tools import CustomChoice, CustomTool
 
 ABOUT = (
@@ -110,6 +111,8 @@ def _operation(operation: Operation, ways: Ways) -> dict[str, Any]:
     found: dict[str, Any] = {"operationId": operation.id, "summary": operation.what}
     if operation.open:
         found["security"] = []
+    elif operation.administers:
+        found["security"] = [{"bearer": []}]
     found["parameters"] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in PARAMETER.findall(operation.path)
@@ -132,13 +135,13 @@ def _query(operation: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _repeats(operation: Operation, ways: Ways) -> bool:
-    return ways.repeats and operation.method == "POST"
+    return ways.repeats and operation.method == "POST" and not operation.administers
 
 
 def _answers(operation: Operation, ways: Ways) -> dict[int, Content]:
     """What it answers, by status. Without keys, pages from elsewhere are kept out instead (`server.edge`)."""
     without_keys = (403, 415) if operation.takes else (403,)
-    kept_out = without_keys if not ways.locked else () if operation.open else (401,)
+    kept_out = without_keys if not ways.locked else () if operation.open else (401, 403)
     repeated = (400, 409, 422) if _repeats(operation, ways) else ()
     fails: Mapping[int, Kinds] = {**dict.fromkeys((*kept_out, *repeated), (Envelope,)), **operation.fails}
     good = HTTPStatus.CREATED if ways.aiml and operation.id == CREATES else HTTPStatus.OK

@@ -1,16 +1,14 @@
 """Every operation there is: where it is, what it takes and what it gives. The server and `openapi` both read it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
 
-from msgspec import Struct
-
+from vivavoce.wire.administration import ADMINISTERING
 from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
 from vivavoce.wire.errors import Envelope
 from vivavoce.wire.listing import CompletionsQuery, Query
 from vivavoce.wire.models import ModelBody, ModelList
+from vivavoce.wire.operation import EVENTS, FORM, FOUND, HTML, JSON, LISTED, PAGE, PLAIN, POST, Kinds, Operation
 from vivavoce.wire.pages import About, Health, SpeechModels, VoiceList
 from vivavoce.wire.request import ChatRequest
 from vivavoce.wire.speech import CONTENT_TYPES, AnswerQuery, SpeechDelta, SpeechDone, SpeechRequest
@@ -20,50 +18,11 @@ from vivavoce.wire.transcript import LongAnswer, ShortAnswer, TextDelta, TextDon
 from vivavoce.wire.transcription import FormUpload, JsonUpload
 from vivavoce.wire.transcription_errors import FailedTranscription
 
-PREFIXES = ("/v1", "")
-"""Every path is there with each of them before it."""
-
-JSON = "application/json"
-FORM = "multipart/form-data"
-PLAIN = "text/plain"
-HTML = "text/html"
-EVENTS = "text/event-stream"
-
-Kinds: TypeAlias = tuple[type[Any], ...]
-"""What a body may be: one of these structs, any JSON (`dict`), any text (`str`), any bytes."""
-Content: TypeAlias = Mapping[str, Kinds]
-"""By content type. Of `EVENTS` each event is one of the structs."""
-
-PAGE: Mapping[int, Kinds] = {500: (Envelope,), 503: (Envelope,)}
-FOUND: Mapping[int, Kinds] = {**PAGE, 404: (Envelope,)}
-LISTED: Mapping[int, Kinds] = {**PAGE, 400: (Envelope,)}
-POST: Mapping[int, Kinds] = {**PAGE, **dict.fromkeys((400, 404, 413, 429, 504), (Envelope,))}
 UPLOAD: Mapping[int, Kinds] = {
     **POST,
     400: (FailedTranscription, Envelope),
     **dict.fromkeys((404, 413), (FailedTranscription,)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One thing that can be asked of the server."""
-
-    id: str
-    """The original's name for it, where it has one."""
-    method: Literal["GET", "POST", "DELETE"]
-    path: str
-    """After the prefix; `{name:path}` may hold slashes."""
-    what: str
-    gives: Content
-    """With status 200; empty where that never comes."""
-    query: type[Struct] | None = None
-    takes: Content = field(default_factory=dict[str, Any])
-    fails: Mapping[int, Kinds] = field(default_factory=lambda: PAGE)
-    """By status. Who may come in is another matter: `openapi` knows what that fails with."""
-    open: bool = False
-    """Whether it is there for everybody, where others need a key."""
-
 
 OPERATIONS = (
     Operation(
@@ -188,4 +147,5 @@ OPERATIONS = (
     ),
     Operation("listVoices", "GET", "/audio/voices", "All voices that read aloud.", {JSON: (VoiceList,)}),
     Operation("listSpeechModels", "GET", "/audio/models", "All models that read aloud.", {JSON: (SpeechModels,)}),
+    *ADMINISTERING,
 )
