@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import ask, bench, config, conform, doctor, models, pull, remove, say, selftest, serve, transcribe
+from vivavoce.cli import (
+    ask,
+    bench,
+    config,
+    conform,
+    doctor,
+    keys,
+    models,
+    pull,
+    remove,
+    say,
+    selftest,
+    serve,
+    transcribe,
+)
 
 MISUNDERSTOOD = 2
 
@@ -34,6 +48,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(config.config)
+app.add_typer(keys.keys)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,130 @@
+"""`vivavoce keys`: the keys of this machine's server, whether or not it runs."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.cli.conftest import SCRIPTED, Ran
+from vivavoce import cli
+from vivavoce.testing.serving import serving
+
+KEY = re.compile(r"sk-vv-[A-Za-z0-9_-]{43}\n")
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `vivavoce` in this process, in a pipe."""
+    (tmp_path / "vivavoce.toml").write_text(SCRIPTED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VIVAVOCE_CONFIG", raising=False)
+
+    def go(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = cli.run([*arguments])
+        said = capsys.readouterr()
+        return Ran(code, said.out.encode(), said.err)
+
+    return go
+
+
+def listed(run: Run, *arguments: str) -> list[list[str]]:
+    return [line.split("\t") for line in run("keys", "list", *arguments).text.splitlines()]
+
+
+def test_a_key_is_made_printed_once_listed_put_anew_and_revoked(run: Run, tmp_path: Path) -> None:
+    made = run(
+        "keys", "create", "phone", "--project", "shop", "--model", "talker", "--tier", "free", "--expires", "90d"
+    )
+    assert KEY.fullmatch(made.text), made.err
+    assert made.err == ""
+    ((key_id, shown, *said, expires, used, state),) = listed(run)
+    assert (said[:4], used, state) == (["phone", "shop", "free", "talker"], "-", "good")
+    assert shown == f"sk-vv-****{made.text[-5:-1]}"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", expires)
+    new = run("keys", "rotate", key_id, "--grace", "1h")
+    assert KEY.fullmatch(new.text), new.err
+    assert new.text != made.text
+    old, other = listed(run)
+    assert (old[0], old[-1][:6], other[-1]) == (key_id, "until ", "good")
+    assert run("keys", "revoke", key_id, "--yes").code == 0
+    assert [each[0] for each in listed(run)] == [other[0]]
+    assert [each[-1] for each in listed(run, "--all")] == ["revoked", "good"]
+    (told,) = json.loads(run("keys", "list", "--json").text)
+    assert (told["id"], told["project"], told["models"]) == (other[0], "shop", ["talker"])
+    for each in (made, new):
+        for path in (tmp_path / "home").rglob("*"):
+            assert not path.is_file() or each.text.strip().encode() not in path.read_bytes()
+
+
+def test_an_admin_key_belongs_to_no_project(run: Run) -> None:
+    assert run("keys", "create", "boss", "--admin").text.startswith("sk-vv-admin-")
+    run("keys", "create", "phone")
+    assert [each[3] for each in listed(run)] == ["(admin)", "default"]
+    assert [each[3] for each in listed(run, "--project", "default")] == ["default"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("create", ""), "1 to 128 characters"),
+        (("create", "phone", "--project", "a b"), "no project's name"),
+        (("create", "phone", "--tier", ""), "tier"),
+        (("create", "phone", "--model", "gpt-9"), "there is no model 'gpt-9'"),
+        (("create", "phone", "--expires", "soon"), "'soon' is no time such as 90d"),
+        (("create", "phone", "--expires", "99999d"), "is no time"),
+        (("revoke", "key_1", "--yes"), "there is no key key_1; vivavoce keys list"),
+        (("rotate", "key_1"), "there is no key key_1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    done = run("keys", *arguments)
+    assert done.code
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert done.out == b""
+
+
+def test_what_has_ended_is_not_ended_again_and_nobody_is_asked_in_a_pipe(run: Run) -> None:
+    run("keys", "create", "phone")
+    ((key_id, *_),) = listed(run)
+    assert "--yes agrees" in run("keys", "revoke", key_id).err
+    assert run("keys", "revoke", key_id, "--yes").code == 0
+    assert "has ended already" in run("keys", "revoke", key_id, "--yes").err
+    assert "ends before that already" in run("keys", "rotate", key_id).err
+
+
+def test_a_server_that_runs_takes_and_refuses_keys_as_they_are_made_and_revoked(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    with serving(tmp_path / "home", folder=tmp_path) as server, httpx2.Client(trust_env=False, timeout=10) as http:
+
+        def status(key: str) -> int:
+            return http.get(f"{server.url}/v1/models", headers={"authorization": f"Bearer {key}"}).status_code
+
+        assert status("anything") == 200
+        made = run("keys", "create", "phone")
+        assert made.code == 0, made.err
+        key = made.text.strip()
+        assert status(key) == 200
+        assert within(lambda: status("anything") == 401)
+        ((key_id, *_),) = listed(run)
+        assert run("keys", "revoke", key_id, "--yes").code == 0
+        assert within(lambda: status(key) == 401)
+
+
+def within(happens: Callable[[], bool], limit_s: float = 30.0) -> bool:
+    """Whether something happens; the server takes 2 seconds at most, and a slow machine its own time."""
+    end = time.monotonic() + limit_s
+    while not happens():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
