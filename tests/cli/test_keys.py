@@ -1,16 +1,23 @@
 """`vivavoce keys`: the keys of this machine's server, whether or not it runs."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
 
 from tests.cli.conftest import SCRIPTED, Ran
 from vivavoce import cli
+from vivavoce.account.keys import KeyRing
+from vivavoce.cli import serve
+from vivavoce.cli.terminal import is_log
+from vivavoce.config import Config, ServerConfig
+from vivavoce.store.keys import Keys
 from vivavoce.testing.serving import serving
 
 KEY = re.compile(r"sk-vv-[A-Za-z0-9_-]{43}\n")
@@ -114,10 +121,40 @@ def test_a_server_that_runs_takes_and_refuses_keys_as_they_are_made_and_revoked(
         assert made.code == 0, made.err
         key = made.text.strip()
         assert status(key) == 200
+        assert key[6:] not in http.get(f"{server.url}/metrics", headers={"authorization": f"Bearer {key}"}).text
         assert within(lambda: status("anything") == 401)
         ((key_id, *_),) = listed(run)
         assert run("keys", "revoke", key_id, "--yes").code == 0
         assert within(lambda: status(key) == 401)
+
+
+def test_who_may_come_in_is_said_at_the_start_and_the_first_key_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = KeyRing(cast("Keys", None), b"")
+    for server, said in (
+        (ServerConfig(), "any key, from this machine only"),
+        (ServerConfig(host="192.0.2.1"), "nobody, until vivavoce keys create makes a key"),
+        (ServerConfig(host="192.0.2.1", keys=["k"]), "keys from the configuration"),
+    ):
+        assert serve._entry(Config(server=server), ring) == said
+    monkeypatch.setattr(ring, "_used", True)
+    assert serve._entry(Config(), ring) == "keys that were made"
+    admin = ["sk-vv-admin-one"]
+    for _ in range(2):
+        serve._tell_first(admin)
+    assert capsys.readouterr().out.count("sk-vv-admin-one") == 1
+
+
+def test_what_is_printed_into_a_file_or_the_journal_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "log").open("w") as file:
+        assert is_log(file)
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w") as pipe:
+        assert not is_log(pipe)
+        about = os.fstat(pipe.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{about.st_dev}:{about.st_ino}")
+        assert is_log(pipe)
 
 
 def within(happens: Callable[[], bool], limit_s: float = 30.0) -> bool:

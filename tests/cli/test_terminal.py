@@ -62,6 +62,16 @@ def test_models_are_a_table(folder: Path) -> None:
     assert "Voices of talker: sam, alloy, echo" in seen
 
 
+def test_keys_are_a_table_and_one_that_is_made_is_told_to_be_kept(folder: Path) -> None:
+    code, seen = watch(folder, "keys", "create", "phone", VIVAVOCE_HOME=str(folder / "home"))
+    assert code == 0
+    assert "keep the key well, it is not told again" in seen
+    code, seen = watch(folder, "keys", "list", VIVAVOCE_HOME=str(folder / "home"), COLUMNS="200")
+    assert code == 0
+    assert "project" in seen
+    assert "good" in seen
+
+
 def test_sound_is_not_written_to_a_terminal(folder: Path) -> None:
     code, seen = watch(folder, "say", "Hi", "--out", "-")
     assert code == 1

@@ -154,6 +154,11 @@ class KeyRing:
         """The keys of a project, or all admin keys, without those that were revoked."""
         return await self._keys.of(project)
 
+    async def named(self, key_id: str, project: str | None) -> Key | None:
+        """The key of a project, or the admin key, of an id; None where there is none, or it was revoked."""
+        found = await self._keys.find(key_id)
+        return found if found and found.project == project and not found.revoked(self._now()) else None
+
     async def projects(self) -> list[tuple[str, int]]:
         """Every project that ever had a key, and when its first was made, in that order."""
         return await self._keys.projects()

@@ -74,7 +74,7 @@ class AdminRoutes:
 
     async def _key(self, request: Request) -> Key:
         key_id: str = request.path_params["key_id"]
-        found = next((key for key in await self._ring.of(_project(request)) if key.id == key_id), None)
+        found = await self._ring.named(key_id, _project(request))
         if found is None:
             raise wire.no_such_key(key_id)
         return found
