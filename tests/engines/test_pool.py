@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from tests.support.engines import SECRET
 from tests.support.news import News
 from tests.support.waiting import LIMIT_S, until
 from vivavoce.core import errors
+from vivavoce.core.admitted import Admitted, working_for
 from vivavoce.core.audio import Pcm
-from vivavoce.core.engines import Card
+from vivavoce.core.engines import Card, Hearing, Utterance
 from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError, TooLarge
 from vivavoce.engines import call as calls
 from vivavoce.engines import frames
@@ -148,7 +149,7 @@ async def test_calls_in_line_outlive_a_crash(start: Start, news: News) -> None:
     first = asyncio.create_task(items(pool, "steps", "a"))
     await news.of("begun a")
     waiting = [asyncio.create_task(items(pool, "answer", 1, wait_s=5.0)) for _ in range(5)]
-    await until(lambda: len(pool._line) == 5)
+    await until(lambda: pool.load.waiting == 5)
     os.kill(pool.pids[0], signal.SIGKILL)
     with pytest.raises(EngineFailed):
         await first
@@ -242,12 +243,66 @@ async def test_those_who_wait_are_served_first_come_first_served(start: Start, n
     waiting: list[asyncio.Task[list[Any]]] = []
     for number, name in enumerate(names, 1):
         waiting.append(asyncio.create_task(items(pool, "steps", name)))
-        await until(lambda wanted=number: len(pool._line) == wanted)
+        await until(lambda wanted=number: pool.load.waiting == wanted)
     waiting.pop(1).cancel()
     (folder / "first").touch()
     await asyncio.gather(first, *waiting)
     await news.of("ended d")
     assert [line[6:] for line in news.lines if line.startswith("begun")] == ["first", "a", "c", "d"]
+
+
+async def test_who_was_let_in_goes_first_and_who_speaks_before_who_is_heard(
+    start: Start, news: News, folder: Path
+) -> None:
+    pool = await start()
+    order: list[str] = []
+
+    async def call(name: str, method: str, *arguments: Any, turn: Admitted | None) -> None:
+        with working_for(turn) if turn else nullcontext():
+            await items(pool, method, *arguments, wait_s=LIMIT_S)
+        order.append(name)
+
+    first = asyncio.create_task(items(pool, "steps", "first"))
+    await news.of("begun first")
+    silence = Pcm(bytes(320), 16_000)
+    turns = [Admitted("", 0.0) for _ in range(2)]
+    waiting = [
+        asyncio.create_task(call("new", "synthesize", Utterance("a", "8000"), turn=None)),
+        asyncio.create_task(call("heard", "transcribe", silence, Hearing(), turn=turns[0])),
+        asyncio.create_task(call("spoken", "synthesize", Utterance("a", "8000"), turn=turns[1])),
+    ]
+    await until(lambda: pool.load.waiting == 3)
+    assert [turn.calls for turn in turns] == [1, 1]
+    (folder / "first").touch()
+    await asyncio.gather(first, *waiting)
+    assert order == ["spoken", "heard", "new"]
+    assert [turn.calls for turn in turns] == [0, 0]
+    assert (pool.load.busy, pool.load.waiting, pool.load.places) == (0, 0, 1)
+    assert pool.load.call_s.value
+    assert pool.load.pace > 0
+
+
+async def test_who_was_let_in_waits_for_longer_than_who_was_not(start: Start, news: News, folder: Path) -> None:
+    pool = await start(wait_s=0.01)
+    first = asyncio.create_task(items(pool, "steps", "first"))
+    await news.of("begun first")
+    with working_for(Admitted("", 0.0)):
+        patient = asyncio.create_task(items(pool, "answer", 1))
+    await until(lambda: pool.load.waiting == 1)
+    with pytest.raises(Overloaded) as told:
+        await items(pool, "answer", 1)
+    assert told.value.whole_s == 3  # a second, as nothing was measured, for each of the two before it, and itself
+    (folder / "first").touch()
+    assert await patient == [0]
+    await first
+
+
+async def test_who_was_let_in_does_not_wait_for_what_does_not_run(start: Start) -> None:
+    pool = await start(load="once", wait_s=0.01)
+    os.kill(pool.pids[0], signal.SIGKILL)
+    await until(lambda: not pool.pids)
+    with working_for(Admitted("", 0.0)), pytest.raises(Overloaded):
+        await items(pool, "answer", 1)
 
 
 async def test_nobody_waits_longer_than_agreed(start: Start, news: News, folder: Path) -> None:
@@ -285,7 +340,7 @@ async def test_no_place_is_lost_whatever_is_cancelled_when(start: Start) -> None
         call.cancel()
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert free_places(pool) == [2, 2]
-    assert not pool._line
+    assert not pool.load.waiting
     allowed = (list, asyncio.CancelledError, Overloaded, EngineFailed)
     assert all(isinstance(result, allowed) for result in results)
     assert pool.restarts == 0

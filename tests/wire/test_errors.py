@@ -68,3 +68,10 @@ def test_of_a_bug_a_client_learns_an_id() -> None:
 def test_the_recorded_errors_have_our_keys_in_our_order(name: str) -> None:
     ours = json.loads(errors.body(BadRequest("words")))
     assert list(whole(name)["error"]) == list(ours["error"])
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.0, "in 1 second."), (1.0, "in 1 second."), (2.2, "in 3 seconds.")])
+def test_the_words_and_the_header_say_the_same_time(seconds: float, words: str) -> None:
+    full = Overloaded(seconds)
+    assert full.message.endswith(f"You can retry your request {words}")
+    assert errors.headers(full)["retry-after"] == words.split()[1]

@@ -18,6 +18,7 @@ An engine maps foreign exceptions to these at its own edge; `wire.errors` render
 Messages never hold what people said, wrote or sent as a key.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,13 +115,18 @@ class TryLater(PublicError):
         super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
 
+    @property
+    def whole_s(self) -> int | None:
+        """Whole seconds until it may be tried again, as clients are told."""
+        return None if self.retry_after_s is None else max(1, math.ceil(self.retry_after_s))
+
 
 class Overloaded(TryLater):
     """Every place is taken, and waiting longer would not be honest."""
 
     def __init__(self, retry_after_s: float = 1.0) -> None:
-        words = "That model is currently overloaded with other requests. You can retry your request."
-        super().__init__(words, retry_after_s)
+        super().__init__("That model is currently overloaded with other requests.", retry_after_s)
+        self.message += f" You can retry your request in {self.whole_s} second{'s' * (self.whole_s != 1)}."
 
 
 class RateLimited(TryLater):

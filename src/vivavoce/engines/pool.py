@@ -1,7 +1,8 @@
 """Processes that hold blocking engines, and calls to them.
 
     stream("synthesize", say) ─► a free worker ─► unix socket ─► engine process
-                                     │ none free: wait in line, at most `wait_s`, then Overloaded
+                                     │ none free: wait in line, at most `wait_s`, then Overloaded;
+                                     │       a turn that was let in waits for those before it, and goes before others
                                      │ died: every call in flight fails at once; restarted with back-off, while
                                      │       those in line wait on
                                      └ silent too long: killed, then as if it had died
@@ -12,45 +13,30 @@ an engine.
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from vivavoce.core.admitted import admitted
+from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card
-from vivavoce.core.errors import EngineFailed, Overloaded
+from vivavoce.core.line import Standing
+from vivavoce.core.load import Load
 from vivavoce.core.tasks import together
-from vivavoce.core.turn import Stream
+from vivavoce.core.turn import AudioDelta, Stream
 from vivavoce.engines import call as calls
 from vivavoce.engines.call import Call
 from vivavoce.engines.child import Child, EngineMissing, Spec
 from vivavoce.engines.frames import Frame, encode
+from vivavoce.engines.places import Places, Worker, standing
 
 log = logging.getLogger("vivavoce.pool")
 
 END = object()
 BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)
+ADMITTED_S = 60.0
+"""The longest that a turn which was let in waits for one place, as long as the engine runs."""
 STEADY_S = 30.0
 """A worker that lived this long starts its back-off anew."""
-
-
-class Worker:
-    """One place for a process: the one running there now, if any, and how many calls it has."""
-
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-        self.child: Child | None = None
-        self.busy = 0
-        self.used = 0.0
-        """When its last call ended, by the event loop's clock."""
-        self.asleep = False
-        """Whether there is no process because nobody wanted it; `wanted` wakes it."""
-        self.wanted = asyncio.Event()
-
-    @property
-    def free(self) -> bool:
-        """Whether it can take a call at once."""
-        return self.child is not None and not self.child.lost and self.busy < self.child.card.parallel
 
 
 class Pool:
@@ -66,16 +52,18 @@ class Pool:
         start_s: float = 60.0,
         unload_s: float | None = None,
     ) -> None:
-        """`unload_s`: a process that nobody has called for so long is ended, and started again for the next call."""
+        """`wait_s`: for those whom nobody let in. `unload_s`: a process that nobody has called for so long is ended,
+        and started again for the next call."""
         self.spec = spec
         self._unload_s = unload_s
         self._workers = [Worker(spec) for _ in range(workers)]
-        self._wait_s = wait_s
+        self.wait_s = wait_s
         self._silence_s = silence_s
         self._start_s = start_s
-        self._line: deque[asyncio.Future[Worker]] = deque()
         self._supervisors: list[asyncio.Task[None]] = []
         self.restarts = 0
+        self.load = Load()
+        self._places = Places(self._workers, self.load, self._wake_one)
 
     @property
     def ready(self) -> bool:
@@ -95,12 +83,12 @@ class Pool:
     @property
     def busy(self) -> int:
         """How many calls it serves now."""
-        return sum(worker.busy for worker in self._workers)
+        return self.load.busy
 
     @property
     def waiting(self) -> int:
         """How many calls wait for a place."""
-        return len(self._line)
+        return self.load.waiting
 
     @property
     def pids(self) -> list[int]:
@@ -124,6 +112,7 @@ class Pool:
             await self.stop()
             raise
         self._supervisors = [asyncio.create_task(self._supervise(worker)) for worker in self._workers]
+        self.load.places = self.places
 
     async def stop(self) -> None:
         """Stop every process."""
@@ -141,14 +130,15 @@ class Pool:
 
         Raises:
             TooLarge: what it is called with.
-            Overloaded: no worker was free within `wait_s`.
+            Overloaded: no worker was free within `wait_s`; unset: within the pool's own, or `ADMITTED_S` for a turn
+                that was let in.
             EngineFailed: the process died, or the engine has a bug.
             EngineTimeout: nothing was heard of the process for `silence_s`; it has been killed.
             PublicError: what the engine itself says to the client.
         """
         items: asyncio.Queue[Any] = asyncio.Queue()  # bounded in `_read`, which must never wait for it
         frame = encode([method, *arguments])
-        call = asyncio.create_task(self._read(items, frame, self._wait_s if wait_s is None else wait_s))
+        call = asyncio.create_task(self._counted(items, method, frame, wait_s))
         call.add_done_callback(lambda _: items.put_nowait(END))
         try:
             while (item := await items.get()) is not END:
@@ -161,15 +151,40 @@ class Pool:
                 call.exception()
             del call  # its error holds this frame; were it to hold the call, what it was sent would be kept
 
-    async def _read(self, items: asyncio.Queue[Any], call: Frame, wait_s: float) -> None:
-        """Read a whole call into `items`, however slowly they are taken; the worker is free when this ends."""
-        async with self._place(wait_s) as child, self._call(child, call) as under_way:
+    async def _counted(self, items: asyncio.Queue[Any], method: str, frame: Frame, wait_s: float | None) -> None:
+        """Make a call, and have it counted with its turn."""
+        turn = admitted()
+        where, patience_s = standing(method, turn), self.wait_s if wait_s is None else wait_s
+        if turn is None:
+            await self._read(items, frame, where, patience_s)
+            return
+        if wait_s is None and any(worker.child is not None for worker in self._workers):
+            patience_s = ADMITTED_S  # where nothing runs, no line gets shorter
+        self.load.coming.discard(turn)
+        turn.calls += 1
+        try:
+            took_s, sound_s = await self._read(items, frame, where, patience_s)
+            self.load.called(took_s, sound_s)
+        finally:
+            turn.calls -= 1
+
+    async def _read(
+        self, items: asyncio.Queue[Any], call: Frame, where: Standing, wait_s: float
+    ) -> tuple[float, float]:
+        """Read a whole call into `items`, however slowly they are taken; the worker is free when this ends.
+
+        How long the call had its place, and how much sound it made, in seconds.
+        """
+        sound_s, loop = 0.0, asyncio.get_running_loop()
+        async with self._places.taken(where, wait_s) as child, self._call(child, call) as under_way:
+            began = loop.time()
             while True:
                 kind, *content = await under_way.next()
                 if kind == "end":
-                    return
+                    return loop.time() - began, sound_s
                 if kind == "item" and items.qsize() < calls.WAITING_ITEMS:
                     items.put_nowait(content[0])
+                    sound_s += _sound_s(content[0])
                 elif kind != "beat":
                     raise under_way.error(kind, content)
 
@@ -177,7 +192,7 @@ class Pool:
         """Call `count` beside whatever else the worker does."""
         child = next((worker.child for worker in self._workers if worker.child is not None), None)
         if child is None:
-            async with self._place(self._wait_s) as woken:
+            async with self._places.taken(Standing(), self.wait_s) as woken:
                 return await self._count(woken, texts)
         return await self._count(child, texts)
 
@@ -191,53 +206,13 @@ class Pool:
     def _call(self, child: Child, call: Frame) -> AbstractAsyncContextManager[Call]:
         return Call.to(child, self.spec.name, self._silence_s, call)
 
-    @asynccontextmanager
-    async def _place(self, wait_s: float) -> AsyncGenerator[Child, None]:
-        worker = await self._free_worker(wait_s)
-        child = worker.child
-        try:
-            if child is None:
-                raise EngineFailed
-            yield child
-        finally:
-            worker.busy -= 1
-            worker.used = asyncio.get_running_loop().time()
-            self._admit()
-
-    async def _free_worker(self, wait_s: float) -> Worker:
-        turn: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
-        self._admit()
-        if not turn.done() and self._wake_one():
-            wait_s = max(wait_s, self._start_s)
-        try:
-            async with asyncio.timeout(wait_s):
-                return await asyncio.shield(turn)
-        except BaseException as left:
-            if turn.done():
-                turn.result().busy -= 1
-                self._admit()
-            else:
-                self._line.remove(turn)
-            if isinstance(left, TimeoutError):
-                raise Overloaded from None
-            raise
-
-    def _admit(self) -> None:
-        """Give free places to those who wait, first come first served, the least busy worker first."""
-        while self._line:
-            worker = min((w for w in self._workers if w.free), key=lambda w: w.busy, default=None)
-            if worker is None:
-                return
-            worker.busy += 1
-            self._line.popleft().set_result(worker)
-
-    def _wake_one(self) -> bool:
-        """Have a process started for a place that sleeps; false where none does."""
+    def _wake_one(self) -> float:
+        """Have a process started for a place that sleeps: how long that may take in seconds; 0 where none does."""
         asleep = next((worker for worker in self._workers if worker.asleep), None)
-        if asleep is not None:
-            asleep.wanted.set()
-        return asleep is not None
+        if asleep is None:
+            return 0.0
+        asleep.wanted.set()
+        return self._start_s
 
     async def _fill(self, worker: Worker) -> None:
         worker.child = await Child.start(self.spec, self._start_s)
@@ -271,7 +246,7 @@ class Pool:
                 log.error("engine %s does not start: %s", self.spec.name, error)
             worker.asleep = False
             worker.wanted.clear()
-            self._admit()
+            self._places.give()
 
     async def _life(self, worker: Worker, child: Child) -> int | None:
         """Wait for the end of a process; its exit status, or None once nobody has called it for `unload_s`."""
@@ -289,3 +264,9 @@ class Pool:
         finally:
             ended.cancel()
             await asyncio.gather(ended, return_exceptions=True)
+
+
+def _sound_s(item: Any) -> float:
+    """Seconds of sound in what an engine yields."""
+    sound = item.pcm if isinstance(item, AudioDelta) else item
+    return sound.seconds if isinstance(sound, Pcm) else 0.0

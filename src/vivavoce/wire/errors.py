@@ -1,6 +1,5 @@
 """Errors as clients read them: the one envelope, whole or inside a stream."""
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,8 +69,8 @@ def encoded(envelope: msgspec.Struct, error: PublicError, call: Call | None) -> 
 
 def headers(error: PublicError) -> dict[str, str]:
     """Headers that belong to an error."""
-    if isinstance(error, TryLater) and error.retry_after_s is not None:
-        return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+    if isinstance(error, TryLater) and error.whole_s is not None:
+        return {"retry-after": str(error.whole_s)}
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(error.allowed)}
     return {}

@@ -1,0 +1,110 @@
+"""The places of a pool: which call gets one next, and in which process."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from vivavoce.core.admitted import Admitted
+from vivavoce.core.errors import EngineFailed, Overloaded
+from vivavoce.core.line import Line, Standing
+from vivavoce.core.load import Load
+from vivavoce.engines.child import Child, Spec
+
+URGENCY = {"synthesize": 0, "respond": 1, "generate": 1}
+"""Who speaks already goes before who thinks, and both before who is to be heard; the rest comes with these."""
+LAST = 2
+NEW = 10
+"""Added for those whom nobody has let in."""
+
+
+class Worker:
+    """One place for a process: the one running there now, if any, and how many calls it has."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.child: Child | None = None
+        self.busy = 0
+        self.used = 0.0
+        """When its last call ended, by the event loop's clock."""
+        self.asleep = False
+        """Whether there is no process because nobody wanted it; `wanted` wakes it."""
+        self.wanted = asyncio.Event()
+
+    @property
+    def free(self) -> bool:
+        """Whether it can take a call at once."""
+        return self.child is not None and not self.child.lost and self.busy < self.child.card.parallel
+
+
+def standing(method: str, turn: Admitted | None) -> Standing:
+    """Where a call stands in the line."""
+    rank = URGENCY.get(method, LAST)
+    return Standing(rank + NEW) if turn is None else Standing(rank, turn.project, id(turn))
+
+
+class Places:
+    """Gives the places of some workers to calls."""
+
+    def __init__(self, workers: Sequence[Worker], load: Load, wake_one: Callable[[], float]) -> None:
+        """`wake_one` has a process started where one sleeps: how long that may take in seconds; 0 where none does."""
+        self._workers = workers
+        self._load = load
+        self._wake_one = wake_one
+        self._line: Line[asyncio.Future[Worker]] = Line()
+
+    @asynccontextmanager
+    async def taken(self, where: Standing, wait_s: float) -> AsyncGenerator[Child, None]:
+        """Hold a place.
+
+        Raises:
+            Overloaded: there was none within `wait_s`.
+            EngineFailed: its process has ended.
+        """
+        worker = await self._wait(where, wait_s)
+        child = worker.child
+        try:
+            if child is None:
+                raise EngineFailed
+            yield child
+        finally:
+            self._free(worker)
+            worker.used = asyncio.get_running_loop().time()
+
+    async def _wait(self, where: Standing, wait_s: float) -> Worker:
+        place: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        self._line.join(place, where)
+        self.give()
+        if not place.done():
+            wait_s = max(wait_s, self._wake_one())
+        try:
+            async with asyncio.timeout(wait_s):
+                return await asyncio.shield(place)
+        except BaseException as left:
+            expected_s = self._load.line_s
+            if place.done():
+                self._free(place.result())
+            else:
+                self._line.leave(place)
+                self._load.waiting = len(self._line)
+            if isinstance(left, TimeoutError):
+                self._load.refused += 1
+                raise Overloaded(expected_s) from None
+            raise
+
+    def give(self) -> None:
+        """Give free places to those who wait, in the order of the line, the least busy worker first."""
+        while len(self._line):
+            worker = min((w for w in self._workers if w.free), key=lambda w: w.busy, default=None)
+            if worker is None:
+                break
+            worker.busy += 1
+            self._load.busy += 1
+            place = next(iter(self._line))
+            self._line.serve(place)
+            place.set_result(worker)
+        self._load.waiting = len(self._line)
+
+    def _free(self, worker: Worker) -> None:
+        worker.busy -= 1
+        self._load.busy -= 1
+        self.give()
