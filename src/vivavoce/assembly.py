@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
+from vivavoce.carrying import loads
 from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
 from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig, PriceConfig
@@ -72,6 +74,11 @@ class Engine:
         """Tell the watch, if any, how a recording came to its words."""
         if self.watch is not None:
             self.watch.looked_up("heard", found=how != "heard")
+
+    @property
+    def hasty(self) -> "Engine":
+        """It, where another stands in when it is full."""
+        return self if self.pool is None else replace(self, itself=self.itself.hasty())
 
     @property
     def card(self) -> Card:
@@ -143,20 +150,21 @@ def _with_paths(name: str, settings: EngineConfig) -> dict[str, Any]:
 def models(config: Config, engines: Mapping[str, Engine], memory: Memory | None = None) -> dict[str, Model]:
     """The models a configuration names, by each of their names. What is heard is kept in `memory`."""
     found: dict[str, Model] = {}
-    ears = {
-        name: Recalling(engine.in_time, _identity(config.engines[name], engine), memory, engine.looked_up)
-        for name, engine in engines.items()
-        if "hear" in engine.plays
-    }
+
+    @cache
+    def ear(engine: Engine) -> Recalling:
+        return Recalling(engine.in_time, _identity(config.engines[engine.name], engine), memory, engine.looked_up)
+
     for name, settings in config.models.items():
         card = _card(settings, engines)
-        hear = _first_of([ears[name] for name in settings.engines("hear")])
+        hear = _first_of([ear(each) for each in _in_order([engines[name] for name in settings.engines("hear")])])
         speak = speaker(settings, engines) if settings.speak else None
         piecewise = Piecewise(hear, _at_once(settings, engines)) if hear else None
         responder = _responder(settings, engines, hear, speak)
+        carried = loads(settings, {engine: each.pool for engine, each in engines.items()})
         for alias in (name, *settings.aliases):
             price = _price(settings.price or PRICES.get(alias))
-            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, piecewise, speak, price)
+            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, piecewise, speak, price, carried)
     return found
 
 
@@ -175,7 +183,7 @@ def _identity(settings: EngineConfig, engine: Engine) -> str:
 
 def hearer(settings: ModelConfig, engines: Mapping[str, Engine]) -> Any:
     """What hears for a model; None where nothing does."""
-    return _first_of([engines[name].in_time for name in settings.engines("hear")])
+    return _first_of([each.in_time for each in _in_order([engines[name] for name in settings.engines("hear")])])
 
 
 def speaker(settings: ModelConfig, engines: Mapping[str, Engine]) -> Speaker:
@@ -221,14 +229,20 @@ def voiced(settings: ModelConfig) -> list[str]:
 
 def _responder(settings: ModelConfig, engines: Mapping[str, Engine], hear: Any, speak: Speaker | None) -> Any:
     """What answers for a model; the cascade, if there is one, after those that answer by themselves."""
-    answering: list[Any] = [_with_names(settings, engines[name]) for name in settings.engines("respond")]
-    thinkers = [engines[name] for name in settings.engines("think")]
+    thinkers = _in_order([engines[name] for name in settings.engines("think")])
+    native = _in_order([*(engines[name] for name in settings.engines("respond")), *thinkers[:1]])
+    answering: list[Any] = [_with_names(settings, each) for each in native[: len(settings.engines("respond"))]]
     if thinkers:
         think = _first_of([engine.in_time for engine in thinkers])
         listens = all(engine.card.listens for engine in thinkers)
         ears, trim = _at_once(settings, engines), settings.on_overflow == "trim"
         answering.append(Cascade(hear, think, speak, ears=ears, listens=listens, trim=trim))
     return _first_of(answering)
+
+
+def _in_order(engines: list[Engine]) -> list[Engine]:
+    """Engines that stand in for one another: all but the last hand over when they are full."""
+    return [*(engine.hasty for engine in engines[:-1]), *engines[-1:]]
 
 
 def _first_of(engines: list[Any]) -> Any:

@@ -17,6 +17,7 @@ from vivavoce.account.keys import KeyRing
 from vivavoce.assembly import Engine
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ConfigError
+from vivavoce.core.admission import Door
 from vivavoce.core.errors import PublicError
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
@@ -150,6 +151,7 @@ class Generations:
             ),
             ready=running.ready,
             documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
+            door=Door(config.limits.wait_ms / 1000),
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             strict=config.server.strict,
             aiml=config.server.aiml,

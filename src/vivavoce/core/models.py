@@ -1,9 +1,12 @@
 """A model as the server offers it: a name, who answers for it, and what it can do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
+from vivavoce.core.admission import Need, Part
 from vivavoce.core.engines import Responder, Speaker, Transcriber
+from vivavoce.core.load import Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,17 @@ class Model:
     """What speaks for it alone, outside a turn; None: it cannot be asked to read aloud."""
     price: Price | None = None
     """None: it costs nothing, or nobody knows what."""
+    loads: Mapping[Part, Sequence[Load]] = field(default_factory=dict[Part, Sequence[Load]])
+    """How busy the engines of each part are; a part is not there where they are not on this machine."""
+
+    def answering(self, *, hears: bool, speaks: bool) -> list[Need]:
+        """What one of its answers needs."""
+        if "respond" in self.loads:
+            return self.needs("respond")
+        hear = self.needs("hear") if hears else []
+        speak = self.needs("speak") if speaks else []
+        return [*hear, *self.needs("think"), *speak]
+
+    def needs(self, *parts: Part) -> list[Need]:
+        """What these parts of a turn need."""
+        return [Need(part, self.loads[part]) for part in parts if part in self.loads]

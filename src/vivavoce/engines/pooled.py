@@ -16,8 +16,14 @@ PIECE_WAIT_S = 30.0
 class Pooled:
     """Plays whichever roles its engine's card names."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, wait_s: float | None = None) -> None:
+        """`wait_s`: for a place to hear, think or respond; otherwise as the pool sees fit."""
         self._pool = pool
+        self._wait_s = wait_s
+
+    def hasty(self) -> "Pooled":
+        """It, for where another stands in when it is full: a turn that was let in waits no longer than others."""
+        return Pooled(self._pool, self._pool.wait_s)
 
     def card(self) -> Card:
         """What the engine is and can do."""
@@ -25,7 +31,7 @@ class Pooled:
 
     async def respond(self, turn: Turn, send: Send) -> None:
         """Answer as it is made."""
-        async with aclosing(self._pool.stream("respond", turn)) as events:
+        async with aclosing(self._pool.stream("respond", turn, wait_s=self._wait_s)) as events:
             async for event in events:
                 await send(event)
 
@@ -35,13 +41,13 @@ class Pooled:
         if not pieces:
             return
         whole = join(pieces, pieces[0].rate)
-        async with aclosing(self._pool.stream("transcribe", whole, ask)) as heard:
+        async with aclosing(self._pool.stream("transcribe", whole, ask, wait_s=self._wait_s)) as heard:
             async for transcript in heard:
                 yield transcript
 
     async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
         """Yield the answer as it is made."""
-        async with aclosing(self._pool.stream("generate", turn)) as events:
+        async with aclosing(self._pool.stream("generate", turn, wait_s=self._wait_s)) as events:
             async for event in events:
                 yield event
 

@@ -60,8 +60,11 @@ class ChatCompletions:
         if request.store:
             keeping = await aside(len(body), Keeping, self._service, request, body, scope)
         del body  # tens of megabytes, which would be kept for as long as the answer takes
-        answers = Answers(self._service, model, model.responder, request, caller_of(scope).project, keeping)
-        await while_connected(receive, answers.stream(send) if request.stream else answers.whole(send))
+        project = caller_of(scope).project
+        answers = Answers(self._service, model, model.responder, request, project, keeping)
+        needs = model.answering(hears=any(chat.recordings(request)), speaks=voice is not None)
+        work = answers.stream(send) if request.stream else answers.whole(send)
+        await while_connected(receive, self._service.door.within(project, needs, work))
 
 
 class Answers:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Send
 
+from vivavoce.core.admitted import admitted
 from vivavoce.core.aside import LARGE_BYTES
 from vivavoce.core.errors import TooLarge
 from vivavoce.core.tasks import Patience, in_time
@@ -83,10 +84,16 @@ async def send_in_time(send: Send, message: Message, patience: Patience | None =
     Raises:
         ClientGone: nothing was taken for `SEND_S`.
     """
+    turn, clock = admitted(), asyncio.get_running_loop()
+    if turn is not None:
+        turn.unread(clock.time())
     try:
         await (in_time if patience is None else patience.over)(send(message), SEND_S)
     except TimeoutError:
         raise ClientGone from None
+    finally:
+        if turn is not None:
+            turn.read(clock.time())
 
 
 async def send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

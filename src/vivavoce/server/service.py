@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from vivavoce.account.callers import Caller
 from vivavoce.account.keys import KeyRing
+from vivavoce.core.admission import Door
 from vivavoce.core.models import Model
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
@@ -41,6 +42,7 @@ class Service:
     access: Access
     ready: Callable[[], bool]
     documents: Documents = field(default_factory=Documents)
+    door: Door = field(default_factory=Door)
     body_bytes: int = 48 * 1024 * 1024
     strict: bool = False
     aiml: bool = False

@@ -50,7 +50,8 @@ class Speech:
             raise no_access(request.model)
         if model.card.voices and request.voice_name not in model.card.voices:
             raise unknown_voice(request.voice_name, model.card.voices, "voice")
-        await while_connected(receive, self._read(model.speaker, request, send))
+        work = self._read(model.speaker, request, send)
+        await while_connected(receive, self._service.door.within(scope["project"], model.needs("speak"), work))
 
     async def _read(self, speaker: Speaker, request: SpeechRequest, send: Send) -> None:
         plain = request.form in PLAIN

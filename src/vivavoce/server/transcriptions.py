@@ -81,11 +81,12 @@ class Transcriptions:
         strict = self._service.strict
         ask = transcription.hearing(request, translate=self._translate, strict=strict)
         caller = caller_of(scope)
-        transcriber = self._service.model(request.model, caller).transcriber
-        if transcriber is None:
+        model = self._service.model(request.model, caller)
+        if model.transcriber is None:
             raise no_access(request.model)
-        asked = Asked(request, replace(ask, project=caller.project), transcriber)
-        await while_connected(receive, self._hear_all(asked, data, send))
+        asked = Asked(request, replace(ask, project=caller.project), model.transcriber)
+        work = self._hear_all(asked, data, send)
+        await while_connected(receive, self._service.door.within(caller.project, model.needs("hear"), work))
 
     async def _hear_all(self, asked: Asked, data: bytes, send: Send) -> None:
         kind = "translation" if self._translate else "transcription"

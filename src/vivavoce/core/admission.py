@@ -1,0 +1,220 @@
+"""Turns are let in as a whole: who may begin now, who waits at the door, and how long one turned away should.
+
+    a turn comes ─► every engine it needs can carry one more ─► in: each of its calls waits until it is served
+                 └► not now: it waits at the door, at most `wait_s`, then Overloaded
+                    └ it would be longer, as turns have gone of late: Overloaded at once
+
+Once in, a turn goes before all that are not, and is not refused for want of a place. One whose reader holds it up, and
+that no engine works for, is not counted: it holds nothing but itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from vivavoce.core.admitted import Admitted, working_for
+from vivavoce.core.errors import Overloaded
+from vivavoce.core.line import Line, Standing
+from vivavoce.core.load import GUESS_S, Load
+
+log = logging.getLogger("vivavoce.admission")
+
+T = TypeVar("T")
+Part: TypeAlias = Literal["hear", "think", "speak", "respond"]
+LOOK_S = 0.1
+"""How often those at the door are looked at, beside whenever a turn ends."""
+TELL_S = 10.0
+"""Refusals are logged once in this time at most."""
+LONGEST_S = 60.0
+"""The most that one turned away is told to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Engines that play one part in a turn, any of which may do it."""
+
+    part: Part
+    loads: Sequence[Load]
+
+    def fits(self, now: float, wait_s: float) -> bool:
+        """Whether they can carry one turn more: without slowing those they carry, or keeping it waiting too long."""
+        if self.part == "hear":
+            return any(load.line_s <= wait_s for load in self.loads)
+        return any(_count(load, now) < self._most(load) for load in self.loads)
+
+    def wait_s(self, now: float, wait_s: float, before: int) -> float:
+        """How long until they can, for one with so many `before` it at the door."""
+        return min(self._free_s(load, now, wait_s, before) for load in self.loads)
+
+    def _most(self, load: Load) -> float:
+        """How many turns an engine carries. One that only speaks has a place for each piece, not for each turn."""
+        if self.part == "think":
+            return load.places
+        return load.voices if self.part == "speak" else min(load.places, load.voices)
+
+    def _free_s(self, load: Load, now: float, wait_s: float, before: int) -> float:
+        if self.part == "hear":
+            each_s = (load.call_s.value or GUESS_S) / load.places
+            return max(0.0, load.line_s - wait_s + before * each_s)
+        turn_s = load.turn_s.value or GUESS_S
+        # one that takes longer than they do will not take for ever
+        left = sorted(max(turn_s - turn.worked_s(now), turn_s / 4) for turn in load.turns if not turn.held_up(now))
+        ending = before + len(left) - self._most(load)  # which of them has to end, counted from 0
+        if not left or ending < 0:
+            return 0.0
+        rounds, which = divmod(int(ending), len(left))
+        return rounds * turn_s + left[which]
+
+
+class _Waiting:
+    """A turn at the door."""
+
+    def __init__(self, turn: Admitted, needs: Sequence[Need]) -> None:
+        self.turn = turn
+        self.needs = needs
+        self.may: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Door:
+    """Lets turns in."""
+
+    def __init__(self, wait_s: float = 2.0) -> None:
+        """`wait_s`: the longest that anybody waits there."""
+        self._wait_s = wait_s
+        self._line: Line[_Waiting] = Line()
+        self._look: asyncio.TimerHandle | None = None
+        self._refusals = Refusals()
+
+    @property
+    def waiting(self) -> int:
+        """How many turns wait at the door."""
+        return len(self._line)
+
+    @property
+    def refused(self) -> int:
+        """How many turns were turned away."""
+        return self._refusals.total
+
+    @asynccontextmanager
+    async def turn(self, project: str, needs: Iterable[Need]) -> AsyncGenerator[None, None]:
+        """Let a turn in, for as long as this is open; calls to engines inside it are its own.
+
+        Raises:
+            Overloaded: it would wait, or has waited, longer than `wait_s`.
+        """
+        loop = asyncio.get_running_loop()
+        mine = _Waiting(Admitted(project, loop.time()), [need for need in needs if need.loads])
+        try:
+            await self._enter(mine)
+            mine.turn.began = loop.time()
+            with working_for(mine.turn):
+                yield
+            self._measure(mine, loop.time())
+        finally:
+            _forget(mine)
+            self._let_in()
+
+    async def within(self, project: str, needs: Iterable[Need], work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` as a turn; otherwise as `turn`."""
+        try:
+            async with self.turn(project, needs):
+                return await work
+        finally:
+            work.close()  # what was never begun would warn that it was never awaited
+
+    async def _enter(self, mine: _Waiting) -> None:
+        self._line.join(mine, Standing(project=mine.turn.project))
+        try:
+            self._let_in()
+            if mine.may.done():
+                return
+            hopeless = self._expected_s(mine) > self._wait_s
+            done, _ = await asyncio.wait([mine.may], timeout=0 if hopeless else self._wait_s)
+            if not done:
+                raise self._refusal(mine)
+        finally:
+            if not mine.may.done():
+                self._line.leave(mine)
+
+    def _let_in(self) -> None:
+        """Let in all those who wait and fit, in their order; look again soon where some do not."""
+        now = asyncio.get_running_loop().time()
+        for waiting in list(self._line):
+            if all(need.fits(now, self._wait_s) for need in waiting.needs):
+                self._line.serve(waiting)
+                waiting.may.set_result(None)
+                waiting.turn.began = now
+                for need in waiting.needs:
+                    for load in need.loads:
+                        load.turns.add(waiting.turn)
+                    if need.part == "hear":
+                        need.loads[0].coming.add(waiting.turn)
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        if len(self._line):
+            self._look = asyncio.get_running_loop().call_later(LOOK_S, self._let_in)
+
+    def _expected_s(self, mine: _Waiting) -> float:
+        """How long one at the door will wait there, as turns have gone of late."""
+        now = asyncio.get_running_loop().time()
+        line = list(self._line)
+        ahead = line[: line.index(mine)]
+        wanted = {id(load) for need in mine.needs for load in need.loads}
+        before = sum(any(id(load) in wanted for need in other.needs for load in need.loads) for other in ahead)
+        return max((need.wait_s(now, self._wait_s, before) for need in mine.needs), default=0.0)
+
+    def _refusal(self, mine: _Waiting) -> Overloaded:
+        now = asyncio.get_running_loop().time()
+        full = [need for need in mine.needs if not need.fits(now, self._wait_s)]
+        for load in {load for need in full for load in need.loads}:
+            load.refused += 1
+        expected_s = self._expected_s(mine)
+        self._refusals.add([need.part for need in full])
+        return Overloaded(min(max(expected_s, 1.0), LONGEST_S))
+
+    def _measure(self, mine: _Waiting, now: float) -> None:
+        for need in mine.needs:
+            for load in need.loads:
+                load.turn_s.add(mine.turn.worked_s(now))
+
+
+class Refusals:
+    """Turns turned away: counted, and told of in the log now and then."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._told = 0
+        self._parts: set[str] = set()
+        self._next: asyncio.TimerHandle | None = None
+
+    def add(self, parts: Iterable[str]) -> None:
+        """One more; `parts` are those for which there was no place."""
+        self.total += 1
+        self._parts.update(parts)
+        if self._next is None:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._next = None
+        if self.total > self._told:
+            what = ", ".join(sorted(self._parts)) or "any part"
+            log.warning("%d turned away with 503: no place to %s", self.total - self._told, what)
+            self._told = self.total
+            self._parts.clear()
+            self._next = asyncio.get_running_loop().call_later(TELL_S, self._tell)
+
+
+def _count(load: Load, now: float) -> int:
+    """The turns that an engine carries now."""
+    return sum(not turn.held_up(now) for turn in load.turns)
+
+
+def _forget(mine: _Waiting) -> None:
+    for need in mine.needs:
+        for load in need.loads:
+            load.turns.discard(mine.turn)
+            load.coming.discard(mine.turn)

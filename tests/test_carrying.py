@@ -1,0 +1,30 @@
+"""Which engines carry a model's turns."""
+
+from vivavoce.carrying import loads
+from vivavoce.config import ModelConfig
+from vivavoce.engines.child import Spec
+from vivavoce.engines.pool import Pool
+
+HERE = {name: Pool(Spec(name, "some:Engine")) for name in ("ear", "brain", "voice", "german", "omni")}
+POOLS: dict[str, Pool | None] = {**HERE, "elsewhere": None}
+
+
+def named(model: ModelConfig) -> dict[str, list[str]]:
+    """The names of the engines that carry each part."""
+    names = {id(pool.load): name for name, pool in HERE.items()}
+    return {part: [names[id(load)] for load in found] for part, found in loads(model, POOLS).items()}
+
+
+def test_each_part_is_carried_by_all_that_may_play_it() -> None:
+    model = ModelConfig("brain", "ear", {"default": "voice", "de": "german"})
+    assert named(model) == {"think": ["brain"], "hear": ["ear"], "speak": ["voice", "german"]}
+
+
+def test_what_is_elsewhere_has_no_bound_of_ours() -> None:
+    assert named(ModelConfig("elsewhere", ["ear", "elsewhere"], "voice")) == {"speak": ["voice"]}
+
+
+def test_what_answers_by_itself_may_hand_over() -> None:
+    model = ModelConfig("brain", "ear", "voice", respond="omni")
+    assert named(model)["respond"] == ["omni", "brain"]
+    assert "respond" not in named(ModelConfig("elsewhere", respond="omni"))
