@@ -41,6 +41,8 @@ PRICES = {
     "gpt-4o-audio-preview-2025-06-03": LARGE,
 }
 """The original's, from its page of each model."""
+MOST_WORKERS = 4
+"""An ear takes 120 MB in each."""
 CHAT_NAMES = [
     "gpt-4o-mini-audio-preview-2024-12-17",
     "gpt-4o-audio-preview",
@@ -68,16 +70,16 @@ def embedded(config: Config, weights: str, *, flite: bool) -> Config:
     if config.models:
         return config
     engines = {
-        "ear": EngineConfig("pocketsphinx"),
+        "ear": EngineConfig("pocketsphinx", workers=_share()),
         "brain": EngineConfig("llama", options={"model": weights}),
-        "voices": EngineConfig("espeak"),
+        "voices": EngineConfig("espeak", workers=_share()),
         **config.engines,
     }
     voices = usage.voices_in(config.engines)
     language = next((language for language in voices if not told_by_script(language)), "en")
     if flite and "en" not in voices and "voices" not in config.engines:
         voices["en"] = usage.voice_of("en")
-        engines[voices["en"]] = EngineConfig("flite")
+        engines[voices["en"]] = EngineConfig("flite", workers=_share())
     speak: Names | dict[str, Names] = {"default": "voices", **voices} if voices else "voices"
     models = {
         DEFAULT_MODEL: ModelConfig("brain", "ear", speak, aliases=list(CHAT_NAMES), language=language),
@@ -85,6 +87,11 @@ def embedded(config: Config, weights: str, *, flite: bool) -> Config:
         "tts-1": ModelConfig(speak=speak, aliases=["tts-1-hd", "gpt-4o-mini-tts"], language=language),
     }
     return msgspec.structs.replace(config, engines=engines, models=models)
+
+
+def _share() -> int:
+    """How many processes an ear or a voice has: the brain has half of the cores, they each half of the rest."""
+    return min(max(1, len(os.sched_getaffinity(0)) // 4), MOST_WORKERS)
 
 
 def thinking_at(config: Config, address: str) -> Config:
