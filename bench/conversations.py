@@ -82,7 +82,7 @@ async def converse(url: str, sent: bytes, *, until_first: bool = False) -> Heard
 
 
 async def read_slowly(url: str, sent: bytes, a_second: int, reading: set[int], number: int) -> None:
-    """Ask until let in, then read so many bytes a second; while it does, `number` is among those `reading`."""
+    """Ask until let in, then read so many bytes a second to the end; meanwhile `number` is among those `reading`."""
     while True:
         reader, writer = await opened(url, sent, slow=True)
         try:
@@ -92,9 +92,12 @@ async def read_slowly(url: str, sent: bytes, a_second: int, reading: set[int], n
             reading.add(number)
             while await reader.read(a_second):  # noqa: ASYNC110 - what a slow reader does
                 await asyncio.sleep(1)
+        except ConnectionError:
+            pass  # it was given up
         finally:
             reading.discard(number)
             writer.transport.abort()
+        break
 
 
 def p95(times: list[float]) -> float:

@@ -16,7 +16,7 @@ from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
 from vivavoce.server.answer import Answer
 from vivavoce.server.caller import caller_of
-from vivavoce.server.connection import ClientGone, Outlet, read_body, send_whole, while_connected
+from vivavoce.server.connection import Outlet, read_body, send_whole, while_connected
 from vivavoce.server.observed import WatchedTurns
 from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping
@@ -112,7 +112,7 @@ class Answers:
                 await self._keep(turn)
                 usage = usage_event(self._head, self._usage()) if self._request.include_usage else b""
                 await outlet.write(usage + DONE)
-        except (asyncio.CancelledError, ClientGone):
+        except asyncio.CancelledError:
             for answer in self._answers:
                 answer.keep_what_was_said()
             raise

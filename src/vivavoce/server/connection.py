@@ -11,13 +11,9 @@ from starlette.types import Message, Receive, Send
 from vivavoce.core.admitted import admitted
 from vivavoce.core.aside import LARGE_BYTES
 from vivavoce.core.errors import TooLarge
-from vivavoce.core.tasks import Patience, in_time
 from vivavoce.wire.chunks import PING
 
 T = TypeVar("T")
-
-SEND_S = 30.0
-"""A client that takes nothing for this long is given up."""
 
 
 class ClientGone(Exception):
@@ -78,36 +74,30 @@ def _too_large(limit: int, size: int) -> TooLarge:
     return TooLarge(f"413: Maximum content size limit ({limit}) exceeded ({size} bytes read)", code="request_too_large")
 
 
-async def send_in_time(send: Send, message: Message, patience: Patience | None = None) -> None:
-    """Send, and give up on a client that does not take it; `patience`: that of one who sends much.
+async def send_to_reader(send: Send, message: Message) -> None:
+    """Send; meanwhile the turn, where one was let in, waits for its reader.
 
-    Raises:
-        ClientGone: nothing was taken for `SEND_S`.
+    A reader who takes nothing is given up by the connection, which then ends the work; see `protocol`.
     """
     turn, clock = admitted(), asyncio.get_running_loop()
-    if turn is not None:
-        turn.unread(clock.time())
-    try:
-        await (in_time if patience is None else patience.over)(send(message), SEND_S)
-    except TimeoutError:
-        raise ClientGone from None
-    finally:
-        if turn is not None:
-            turn.read(clock.time())
+    if turn is None:
+        await send(message)
+        return
+    turn.unread(clock.time())
+    await send(message)
+    turn.read(clock.time())
 
 
 async def send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    """Send an answer in one go, a large one piece by piece: what a connection cannot take at once it copies.
-
-    Raises:
-        ClientGone: nothing was taken for `SEND_S`.
-    """
+    """Send an answer in one go, a large one piece by piece: what a connection cannot take at once it copies."""
     headers = [*headers, (b"content-length", str(len(body)).encode())]
-    await send_in_time(send, {"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     last = max(len(body) - 1, 0) // LARGE_BYTES * LARGE_BYTES
     for at in range(0, last, LARGE_BYTES):
-        await send_in_time(send, {"type": "http.response.body", "body": body[at : at + LARGE_BYTES], "more_body": True})
-    await send_in_time(send, {"type": "http.response.body", "body": body[last:]})
+        await send_to_reader(
+            send, {"type": "http.response.body", "body": body[at : at + LARGE_BYTES], "more_body": True}
+        )
+    await send_to_reader(send, {"type": "http.response.body", "body": body[last:]})
 
 
 class Outlet:
@@ -117,7 +107,6 @@ class Outlet:
         self._send = send
         self._headers = headers
         self._turn = asyncio.Lock()
-        self._patience = Patience()
         self._last = 0.0
         self._started = False
 
@@ -134,7 +123,6 @@ class Outlet:
         async with self._turn:
             await self._start()
             await self._body(b"", more=False)
-            self._patience.end()
 
     @contextlib.asynccontextmanager
     async def pinging(self, patience_s: float, ping_s: float) -> AsyncGenerator[None, None]:
@@ -146,7 +134,6 @@ class Outlet:
         finally:
             pinging.cancel()
             await asyncio.gather(pinging, return_exceptions=True)
-            self._patience.end()
 
     async def _ping_for_ever(self, ping_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -160,10 +147,8 @@ class Outlet:
     async def _start(self) -> None:
         if not self._started:
             self._started = True
-            start = {"type": "http.response.start", "status": 200, "headers": self._headers}
-            await send_in_time(self._send, start, self._patience)
+            await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
 
     async def _body(self, data: bytes, *, more: bool) -> None:
         self._last = asyncio.get_running_loop().time()
-        message = {"type": "http.response.body", "body": data, "more_body": more}
-        await send_in_time(self._send, message, self._patience)
+        await send_to_reader(self._send, {"type": "http.response.body", "body": data, "more_body": more})

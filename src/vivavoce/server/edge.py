@@ -24,7 +24,7 @@ from vivavoce.core.errors import (
 )
 from vivavoce.server.aiml import call_of
 from vivavoce.server.caller import administers, key_of
-from vivavoce.server.connection import ClientGone, send_in_time
+from vivavoce.server.connection import ClientGone
 from vivavoce.server.playground import FOLDER
 from vivavoce.server.service import Access
 from vivavoce.wire import errors
@@ -167,7 +167,7 @@ class _Answer:
             if not self._started:
                 await self._whole(error)
             elif self._events and not self._finished:
-                await send_in_time(self, {"type": "http.response.body", "body": errors.event(error, self._call)})
+                await self({"type": "http.response.body", "body": errors.event(error, self._call)})
         except ClientGone:
             return
 
@@ -175,8 +175,8 @@ class _Answer:
         body = errors.body(error, self._call)
         headers = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send_in_time(self, {"type": "http.response.start", "status": error.status, "headers": headers})
-        await send_in_time(self, {"type": "http.response.body", "body": body})
+        await self({"type": "http.response.start", "status": error.status, "headers": headers})
+        await self({"type": "http.response.body", "body": body})
 
 
 class Stamped:

@@ -18,6 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from vivavoce.server.protocol import Bounds, Connection
+from vivavoce.server.unsent import bound_unsent
 
 DRAIN_S = 30.0
 LAST_WORDS_S = 1.0
@@ -58,6 +59,7 @@ class Server(uvicorn.Server):
             # Every connection has it from here. asyncio sets it only on sockets that name their protocol, and without
             # it an event waits for the client to confirm the one before: 40 ms.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            bound_unsent(listener)
         await super().startup(sockets)
         self._listening()
 
@@ -105,6 +107,9 @@ class Server(uvicorn.Server):
         await asyncio.wait({idle, hurried}, timeout=self._drain_s, return_when=asyncio.FIRST_COMPLETED)
         for task in list(self.server_state.tasks):
             task.cancel()
+        await asyncio.wait({idle}, timeout=LAST_WORDS_S)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()  # its reader takes nothing
         await asyncio.wait({idle}, timeout=LAST_WORDS_S)
         for task in (idle, hurried):
             task.cancel()

@@ -9,6 +9,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vivavoce.core.errors import BadRequest, Overloaded, PublicError
+from vivavoce.server.unsent import unsent
 from vivavoce.wire import errors
 from vivavoce.wire.ids import request_id
 
@@ -27,7 +28,7 @@ class Bounds:
     head_bytes: int = 64 * 1024
     """Of those lines, and of anything else between two pieces of a body."""
     unread_s: float = 30.0
-    """For a client to take some of what is left of its answer when everything has been written."""
+    """For a client to take some of what waits for it, be it ever so little."""
 
 
 class Late(PublicError):
@@ -61,6 +62,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._limit: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
+        self._took = False
         self._restarting = False
 
     @property
@@ -133,6 +135,16 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         self._until_taken()
 
+    def pause_writing(self) -> None:
+        """The client takes less than there is for it."""
+        super().pause_writing()
+        self._until_taken()
+
+    def resume_writing(self) -> None:
+        """It has taken most of it."""
+        self._took = True
+        super().resume_writing()
+
     def _make_room(self) -> None:
         """Close the connection that has waited longest; where all the others have work, this one."""
         others = cast("set[Connection]", self.connections) - {self}
@@ -159,16 +171,17 @@ class Connection(HttpToolsProtocol):
             self.data_received(rest)
 
     def _until_taken(self) -> None:
-        """Look again later whether the client takes its answer: a closed connection, too, waits for that for ever."""
-        left = self.transport.get_write_buffer_size()
-        if left:
-            self._taking = self.loop.call_later(self._bounds.unread_s, self._check_taken, left)
+        """Look again later whether the client takes anything: a closed connection, too, waits for that for ever."""
+        if self._taking is None and self.transport.get_write_buffer_size():
+            self._took = False
+            self._taking = self.loop.call_later(self._bounds.unread_s, self._check_taken, unsent(self.transport))
 
     def _check_taken(self, before: int) -> None:
-        if self.transport.get_write_buffer_size() >= before:
-            self.transport.abort()
-        else:
+        self._taking = None
+        if self._took or unsent(self.transport) < before:
             self._until_taken()
+        else:
+            self.transport.abort()
 
     def _stop_taking(self) -> None:
         if self._taking is not None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from vivavoce.core.aside import aside
 from vivavoce.core.turn import Turn, Usage
 from vivavoce.server.caller import caller_of
-from vivavoce.server.connection import read_body, send_in_time, while_connected
+from vivavoce.server.connection import read_body, while_connected
 from vivavoce.server.service import Service
 from vivavoce.store.completions import KeptCompletion, NoSuchPlace, Wanted
 from vivavoce.wire import listing, stored, stored_messages
@@ -108,12 +108,9 @@ class StoredCompletions:
 
 
 class _Json(Response):
-    """JSON for a client that takes it in time."""
+    """JSON that is written already."""
 
     media_type = "application/json"
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().__call__(scope, receive, lambda message: send_in_time(send, message))
 
 
 def _id(request: Request) -> str:
