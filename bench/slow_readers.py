@@ -23,6 +23,8 @@ QUIET = 0.1
 """Of a core: all that fits into the buffers on the way has been made."""
 SETTLED_S = 180.0
 """Longest wait for that."""
+STEADY_S = 75.0
+"""Until every slow reader has taken so much that more is made for it: 64 KiB, and a little."""
 LONG = "The quick brown fox jumps over the lazy dog near the river bank. " * 22
 CONFIG = f"""
 [engines.brain]
@@ -100,14 +102,16 @@ async def measure(url: str, pid: int, seconds: float) -> None:
         before = resident_mb(pid)
         slow = Slow(url)
         took_s = await slow.settled(pid)
-        used, asked = Processes((pid,)).cpu_s(), slow.asked
-        await asyncio.sleep(seconds)
-        used = (Processes((pid,)).cpu_s() - used) / seconds
+        asked = slow.asked
+        await asyncio.sleep(STEADY_S)
         await fast(url, seconds, beside)
+        steady = Processes((pid,)).cpu_s()
+        await asyncio.sleep(seconds)
+        used = (Processes((pid,)).cpu_s() - steady) / seconds
         grown.append(resident_mb(pid) - before)
         print(
-            f"{len(slow.reading)} slow readers of {SLOW} after {took_s:.0f} s; alone they cost {used:.3f} of a core; "
-            f"{slow.asked - asked} were cut off since"
+            f"{len(slow.reading)} slow readers of {SLOW} after {took_s:.0f} s; "
+            f"by themselves they cost {used:.3f} of a core; {slow.asked - asked} were cut off since"
         )
         await slow.gone()
         await asyncio.sleep(2)

@@ -65,6 +65,41 @@ def test_a_turn_is_held_up_by_its_reader_when_no_engine_works_for_it() -> None:
     assert turn.worked_s(20.0) == 6.0
 
 
+def test_a_reader_that_has_just_held_up_its_turn_is_given_no_more_time() -> None:
+    turn = Admitted("project", began=0.0)
+    turn.unread(1.0)
+    turn.read(1.1)
+    turn.unread(1.2)
+    assert not turn.held_up(1.2)
+    turn.read(9.0)
+    turn.unread(9.1)
+    assert turn.held_up(9.1)
+    turn.read(9.2)
+    turn.unread(10.0)
+    assert not turn.held_up(10.0)
+
+
+def test_a_turn_knows_how_long_there_is_still_something_to_hear() -> None:
+    turn = Admitted("project", began=0.0)
+    assert turn.ahead_s(1.0) is None
+    turn.sounded(2.0, 1.0)
+    assert [turn.ahead_s(now) for now in (1.0, 2.0, 9.0)] == [2.0, 1.0, 0.0]
+    turn.sounded(2.0, 9.0)
+    turn.sounded(2.0, 10.0)
+    assert turn.ahead_s(10.0) == 3.0
+    turn.unread(11.0)  # what is not taken is not played
+    assert turn.ahead_s(100.0) == 2.0
+    turn.read(100.0)
+    assert turn.ahead_s(101.0) == 1.0
+
+
+def test_a_turn_without_sound_has_nothing_to_hear_however_long_its_reader_takes() -> None:
+    turn = Admitted("project", began=0.0)
+    turn.unread(1.0)
+    turn.read(9.0)
+    assert turn.ahead_s(10.0) is None
+
+
 def test_whoever_works_for_a_turn_knows_it() -> None:
     turn = Admitted("project", 0.0)
     assert admitted() is None

@@ -1,9 +1,11 @@
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vivavoce.core.admitted import Admitted, working_for
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Speaking, Utterance
 from vivavoce.core.pacing import CHARACTERS_A_SECOND
@@ -44,6 +46,15 @@ async def test_each_sentence_is_one_utterance_in_the_voice_asked_for() -> None:
 async def test_a_piece_ends_with_all_its_text_said() -> None:
     sounds = await speak(Speaks(), "One two three. Four five six.")
     assert list(dict.fromkeys(sound.text_end for sound in sounds if not sound.pcm.samples)) == [14, 29]
+
+
+async def test_the_turn_is_told_how_much_there_is_to_hear() -> None:
+    turn, voice = Admitted("", 0.0), Speaks(speech_ms=10_000)
+    with working_for(turn):
+        await speak(voice, "One. ", "Two.")
+    ahead_s = turn.ahead_s(asyncio.get_running_loop().time())
+    assert ahead_s is not None
+    assert 40 < ahead_s < 120  # 8 characters
 
 
 async def test_what_cannot_be_said_is_passed_over_in_silence() -> None:

@@ -265,18 +265,25 @@ async def test_who_was_let_in_goes_first_and_who_speaks_before_who_is_heard(
     first = asyncio.create_task(items(pool, "steps", "first"))
     await news.of("begun first")
     silence = Pcm(bytes(320), 16_000)
-    turns = [Admitted("", 0.0) for _ in range(2)]
+    turns = [Admitted("", 0.0) for _ in range(4)]
+    hears, begins, runs_short, has_plenty = turns
+    now = asyncio.get_running_loop().time()
+    runs_short.sounded(1.0, now)
+    has_plenty.sounded(1000.0, now)
+    saying = "synthesize", Utterance("a", "8000")
     waiting = [
-        asyncio.create_task(call("new", "synthesize", Utterance("a", "8000"), turn=None)),
-        asyncio.create_task(call("heard", "transcribe", silence, Hearing(), turn=turns[0])),
-        asyncio.create_task(call("spoken", "synthesize", Utterance("a", "8000"), turn=turns[1])),
+        asyncio.create_task(call("new", *saying, turn=None)),
+        asyncio.create_task(call("has plenty", *saying, turn=has_plenty)),
+        asyncio.create_task(call("heard", "transcribe", silence, Hearing(), turn=hears)),
+        asyncio.create_task(call("begins", *saying, turn=begins)),
+        asyncio.create_task(call("runs short", *saying, turn=runs_short)),
     ]
-    await until(lambda: pool.load.waiting == 3)
-    assert [turn.calls for turn in turns] == [1, 1]
+    await until(lambda: pool.load.waiting == 5)
+    assert [turn.calls for turn in turns] == [1, 1, 1, 1]
     (folder / "first").touch()
     await asyncio.gather(first, *waiting)
-    assert order == ["spoken", "heard", "new"]
-    assert [turn.calls for turn in turns] == [0, 0]
+    assert order == ["runs short", "begins", "heard", "has plenty", "new"]
+    assert [turn.calls for turn in turns] == [0, 0, 0, 0]
     assert (pool.load.busy, pool.load.waiting, pool.load.places) == (0, 0, 1)
     assert pool.load.call_s.value
     assert pool.load.pace > 0

@@ -1,5 +1,6 @@
 """A turn that has been let in, and how whoever works for it knows."""
 
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,35 +12,55 @@ _admitted: ContextVar["Admitted | None"] = ContextVar("admitted", default=None)
 
 
 class Admitted:
-    """A turn that has been let in."""
+    """A turn that has been let in. Times are by the event loop's clock, in seconds."""
 
     def __init__(self, project: str, began: float) -> None:
         self.project = project
         self.began = began
-        """By the event loop's clock."""
         self.calls = 0
         """How many calls to engines are under way for it, or wait for a place."""
         self._unread_since: float | None = None
         self._unread_s = 0.0
+        self._held_up_at = 0.0
+        """When it was, or will be, held up by its reader."""
+        self._held_up_until = -math.inf
+        self._sounds_until: float | None = None
 
     def unread(self, now: float) -> None:
-        """It waits for its reader from now on."""
+        """It waits for its reader from now on; who has just been waited for is given no more time."""
         self._unread_since = now
+        self._held_up_at = now if now - self._held_up_until < UNREAD_S else now + UNREAD_S
 
     def read(self, now: float) -> None:
         """Its reader has taken what there was."""
-        if self._unread_since is not None:
-            self._unread_s += now - self._unread_since
-            self._unread_since = None
+        if self._unread_since is None:
+            return
+        waited_s = now - self._unread_since
+        self._unread_s += waited_s
+        if self._sounds_until is not None:
+            self._sounds_until += waited_s  # what was not taken was not played
+        if now >= self._held_up_at:
+            self._held_up_until = now
+        self._unread_since = None
 
     def held_up(self, now: float) -> bool:
         """Whether its reader alone is what it waits for."""
-        return not self.calls and self._unread_since is not None and now - self._unread_since >= UNREAD_S
+        return not self.calls and self._unread_since is not None and now >= self._held_up_at
 
     def worked_s(self, now: float) -> float:
         """How long it has been worked on: its time but for that of its reader."""
         unread_s = self._unread_s + (0.0 if self._unread_since is None else now - self._unread_since)
         return now - self.began - unread_s
+
+    def sounded(self, seconds: float, now: float) -> None:
+        """So much more sound is on its way to its listener."""
+        self._sounds_until = max(self._sounds_until or now, now) + seconds
+
+    def ahead_s(self, now: float) -> float | None:
+        """How long its listener still has something to hear; None: there has been nothing yet."""
+        if self._sounds_until is None:
+            return None
+        return max(0.0, self._sounds_until - (now if self._unread_since is None else self._unread_since))
 
 
 @contextmanager

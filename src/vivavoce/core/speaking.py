@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from vivavoce.core.admitted import admitted
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Speaking, Synthesizer, Utterance
 from vivavoce.core.joins import Joins
@@ -68,10 +69,18 @@ class Phrased:
                     ready = Pcm(joins.add(pcm.data), SPOKEN_RATE)
                     if ready.samples:
                         pacing.sent(ready.seconds)
+                        _tell(ready.seconds)
                         yield AudioDelta(ready, piece.start + said)
                     asked = self._clock()
             pacing.learn(text, seconds, waited)
         yield AudioDelta(Pcm(b"", SPOKEN_RATE), piece.end)
+
+
+def _tell(seconds: float) -> None:
+    """Tell the turn, where one was let in, how much more its listener has to hear."""
+    turn = admitted()
+    if turn is not None:
+        turn.sounded(seconds, asyncio.get_running_loop().time())
 
 
 class _Coming:

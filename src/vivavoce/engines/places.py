@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from vivavoce.core.admitted import Admitted
 from vivavoce.core.errors import EngineFailed, Overloaded
 from vivavoce.core.line import Line, Standing
-from vivavoce.core.load import Load
+from vivavoce.core.load import GUESS_S, Load
 from vivavoce.engines.child import Child, Spec
 
-URGENCY = {"synthesize": 0, "respond": 1, "generate": 1}
-"""Who speaks already goes before who thinks, and both before who is to be heard; the rest comes with these."""
-LAST = 2
+SOON_SILENT, FIRST_SOUND, ANSWER, OTHER, HAS_PLENTY = range(5)
+"""Who is to say something goes before who is to think of it, and both before who is to be heard, with all the rest."""
+RANKS = {"synthesize": FIRST_SOUND, "respond": ANSWER, "generate": ANSWER}
+AHEAD_CALLS = 4
+"""Whose listener has more to hear than so many calls take can wait for all others; who has less goes before them."""
 NEW = 10
 """Added for those whom nobody has let in."""
 
@@ -36,10 +38,15 @@ class Worker:
         return self.child is not None and not self.child.lost and self.busy < self.child.card.parallel
 
 
-def standing(method: str, turn: Admitted | None) -> Standing:
-    """Where a call stands in the line."""
-    rank = URGENCY.get(method, LAST)
-    return Standing(rank + NEW) if turn is None else Standing(rank, turn.project, id(turn))
+def standing(method: str, turn: Admitted | None, load: Load) -> Standing:
+    """Where a call that is made now stands in the line of the engine with this `load`."""
+    rank = RANKS.get(method, OTHER)
+    if turn is None:
+        return Standing(rank + NEW)
+    ahead_s = turn.ahead_s(asyncio.get_running_loop().time())
+    if method == "synthesize" and ahead_s is not None:
+        rank = SOON_SILENT if ahead_s < AHEAD_CALLS * (load.call_s.value or GUESS_S) else HAS_PLENTY
+    return Standing(rank, turn.project, id(turn))
 
 
 class Places:

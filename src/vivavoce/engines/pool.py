@@ -154,7 +154,7 @@ class Pool:
     async def _counted(self, items: asyncio.Queue[Any], method: str, frame: Frame, wait_s: float | None) -> None:
         """Make a call, and have it counted with its turn."""
         turn = admitted()
-        where, patience_s = standing(method, turn), self.wait_s if wait_s is None else wait_s
+        where, patience_s = standing(method, turn, self.load), self.wait_s if wait_s is None else wait_s
         if turn is None:
             await self._read(items, frame, where, patience_s)
             return
