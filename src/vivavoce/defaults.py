@@ -8,6 +8,7 @@ import msgspec
 from vivavoce.catalogue import usage
 from vivavoce.config import Config, ConfigError, EngineConfig, ModelConfig, Names, PriceConfig
 from vivavoce.core.language import told_by_script
+from vivavoce.core.processes import cores
 from vivavoce.engines.options import ADDRESS
 
 DEFAULT_MODEL = "gpt-4o-mini-audio-preview"
@@ -91,7 +92,7 @@ def embedded(config: Config, weights: str, *, flite: bool) -> Config:
 
 def _share() -> int:
     """How many processes an ear or a voice has: the brain has half of the cores, they each half of the rest."""
-    return min(max(1, len(os.sched_getaffinity(0)) // 4), MOST_WORKERS)
+    return min(max(1, cores() // 4), MOST_WORKERS)
 
 
 def thinking_at(config: Config, address: str) -> Config:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from vivavoce.core.processes import cores
+
 LOOK_S = 30.0
 GPUS = """
 import json, xllamacpp
@@ -47,7 +49,7 @@ def look() -> Machine:
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = _container_limit()
     memory = min(whole, limit) if limit else whole
-    return Machine(len(os.sched_getaffinity(0)), memory, min(_available(whole), memory), usable, others)
+    return Machine(cores(), memory, min(_available(whole), memory), usable, others)
 
 
 def _available(whole: int) -> int:

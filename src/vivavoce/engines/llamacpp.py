@@ -19,6 +19,7 @@ from typing import Any
 
 import xllamacpp
 
+from vivavoce.core.processes import cores
 from vivavoce.engines.hushed import hushed
 
 NATIVE: Any = xllamacpp  # compiled, without types
@@ -162,7 +163,7 @@ def _parameters(loading: Loading, listener: Path, verbosity: int) -> Any:
     ask.n_gpu_layers, ask.mmproj_use_gpu = loading.gpu_layers, loading.gpu_layers != 0
     # llama.cpp's threads spin while they wait for one another: with one on every core, anything else
     # that runs (ears, voice) makes it thirty times slower; on half of them it keeps its pace
-    threads = loading.threads or max(1, len(os.sched_getaffinity(0)) // 2)
+    threads = loading.threads or max(1, cores() // 2)
     ask.cpuparams.n_threads = ask.cpuparams_batch.n_threads = threads
     # a prefix stays in its slot until another conversation needs that; copied out any earlier, it is only copied back
     ask.cache_prompt, ask.cache_ram_mib, ask.cache_idle_slots = True, loading.cache_mb, False
