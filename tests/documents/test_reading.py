@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.documents.making import bombs, document, flood, lines, packed, pages, pdf, stream
 from tests.support.apart import in_child
+from vivavoce.core.admitted import Admitted, working_for
 from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded
 from vivavoce.documents import pdf as child
 from vivavoce.documents import reading
@@ -182,6 +183,23 @@ async def test_no_more_are_read_at_once_than_there_are_places(monkeypatch: pytes
         call.cancel()
     await asyncio.wait(calls)
     assert await documents.read([Document(document("free again"), "")]) == ["free again"]
+
+
+async def test_a_turn_that_was_let_in_waits_for_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = spied(monkeypatch)
+    documents = Documents(wait_s=0)
+    bomb = [Document(bombs()["a million names"](), "")]
+    calls = [asyncio.create_task(documents.read(bomb)) for _ in range(reading.AT_ONCE)]
+    for _ in calls:
+        await started.get()
+    with working_for(Admitted("", 0.0)):
+        patient = asyncio.create_task(documents.read([Document(document("in the end"), "")]))
+    await asyncio.sleep(0.01)
+    assert not patient.done()
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    assert await patient == ["in the end"]
 
 
 async def test_a_process_that_says_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,9 @@ from contextvars import ContextVar
 UNREAD_S = 0.5
 """A turn that has waited this long for its reader is held up by it."""
 
+ADMITTED_S = 60.0
+"""The longest that a turn which was let in waits for one place."""
+
 _admitted: ContextVar["Admitted | None"] = ContextVar("admitted", default=None)
 
 
@@ -76,3 +79,8 @@ def working_for(turn: Admitted) -> Generator[None, None, None]:
 def admitted() -> Admitted | None:
     """The turn that the caller works for; None where nobody let one in."""
     return _admitted.get()
+
+
+def patience_s(otherwise_s: float) -> float:
+    """How long the caller waits for a place: a turn that was let in longer than those whom nobody let in."""
+    return otherwise_s if admitted() is None else ADMITTED_S

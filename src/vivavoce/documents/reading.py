@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from vivavoce.core.admitted import patience_s
 from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded
 from vivavoce.core.processes import kill
 
@@ -52,7 +53,8 @@ class Documents:
     """Reads PDFs."""
 
     def __init__(self, pages: int = 100, megabytes: float = 32, wait_s: float = 2.0) -> None:
-        """`pages`: the most in one request; `megabytes`: the most in one file; `wait_s`: for a free place."""
+        """`pages`: the most in one request; `megabytes`: the most in one file; `wait_s`: for a free
+        place; a turn that was let in waits longer."""
         self._pages = pages
         self._megabytes = megabytes
         self._wait_s = wait_s
@@ -91,7 +93,7 @@ class Documents:
     @asynccontextmanager
     async def _place(self) -> AsyncGenerator[None, None]:
         try:
-            async with asyncio.timeout(self._wait_s):
+            async with asyncio.timeout(patience_s(self._wait_s)):
                 await self._places.acquire()
         except TimeoutError:
             raise Overloaded from None

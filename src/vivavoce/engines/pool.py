@@ -16,7 +16,7 @@ import logging
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from vivavoce.core.admitted import admitted
+from vivavoce.core.admitted import admitted, patience_s
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card
 from vivavoce.core.line import Standing
@@ -33,8 +33,6 @@ log = logging.getLogger("vivavoce.pool")
 
 END = object()
 BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)
-ADMITTED_S = 60.0
-"""The longest that a turn which was let in waits for one place, as long as the engine runs."""
 STEADY_S = 30.0
 """A worker that lived this long starts its back-off anew."""
 
@@ -154,16 +152,16 @@ class Pool:
     async def _counted(self, items: asyncio.Queue[Any], method: str, frame: Frame, wait_s: float | None) -> None:
         """Make a call, and have it counted with its turn."""
         turn = admitted()
-        where, patience_s = standing(method, turn, self.load), self.wait_s if wait_s is None else wait_s
+        where, limit_s = standing(method, turn, self.load), self.wait_s if wait_s is None else wait_s
         if turn is None:
-            await self._read(items, frame, where, patience_s)
+            await self._read(items, frame, where, limit_s)
             return
         if wait_s is None and any(worker.child is not None for worker in self._workers):
-            patience_s = ADMITTED_S  # where nothing runs, no line gets shorter
+            limit_s = patience_s(limit_s)  # where nothing runs, no line gets shorter
         self.load.coming.discard(turn)
         turn.calls += 1
         try:
-            took_s, sound_s = await self._read(items, frame, where, patience_s)
+            took_s, sound_s = await self._read(items, frame, where, limit_s)
             self.load.called(took_s, sound_s)
         finally:
             turn.calls -= 1
