@@ -1,7 +1,9 @@
 """Which engines carry a model's turns."""
 
+from vivavoce.assembly import Engine
 from vivavoce.carrying import loads
 from vivavoce.config import ModelConfig
+from vivavoce.core.admitted import Admitted, working_for
 from vivavoce.engines.child import Spec
 from vivavoce.engines.pool import Pool
 
@@ -28,3 +30,16 @@ def test_what_answers_by_itself_may_hand_over() -> None:
     model = ModelConfig("brain", "ear", "voice", respond="omni")
     assert named(model)["respond"] == ["omni", "brain"]
     assert "respond" not in named(ModelConfig("elsewhere", respond="omni"))
+
+
+def test_who_has_words_recalled_is_not_in_the_ears_line() -> None:
+    pool, turn = Pool(Spec("ear", "some:Engine")), Admitted("", 0.0)
+    ear = Engine("ear", "some", None, pool, frozenset({"hear"}))
+    for how, coming in (("heard", {turn}), ("joined", set[Admitted]()), ("recalled", set[Admitted]())):
+        pool.load.coming = {turn}
+        with working_for(turn):
+            ear.looked_up(how)
+        assert pool.load.coming == coming
+    pool.load.coming = {turn}
+    ear.looked_up("recalled")  # somebody whom nobody let in
+    assert pool.load.coming == {turn}

@@ -11,6 +11,7 @@ from vivavoce.carrying import loads
 from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
 from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig, PriceConfig
+from vivavoce.core.admitted import admitted
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Card, Speaker, Synthesizer
 from vivavoce.core.listening import Piecewise
@@ -71,7 +72,10 @@ class Engine:
         return timed if self.watch is None else Watched(timed, self.name, self.watch)
 
     def looked_up(self, how: How) -> None:
-        """Tell the watch, if any, how a recording came to its words."""
+        """Tell the watch, if any, how a recording came to its words. Who had them recalled is not in the ear's line."""
+        turn = admitted()
+        if how != "heard" and self.pool is not None and turn is not None:
+            self.pool.load.coming.discard(turn)
         if self.watch is not None:
             self.watch.looked_up("heard", found=how != "heard")
 
