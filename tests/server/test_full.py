@@ -3,9 +3,10 @@
 import asyncio
 import base64
 import os
+import random
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,29 @@ async def test_a_client_that_leaves_while_it_is_full_frees_its_place(
     await until(lambda: all(not pool.load.turns and not pool.load.busy for pool in engines.pools.values()))
     assert served.service.door.waiting == 0
     assert (await ask(served)).status_code == 200
+
+
+async def test_whoever_leaves_in_whatever_part_takes_nothing_from_those_who_stay(
+    engines: Engines, serving: Serving, tmp_path: Path
+) -> None:
+    served = await serving(tmp_path / "s", models={MODEL: engines.model()}, door=Door(60))
+    dice = random.Random(6)
+
+    async def leave() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(dice.uniform(0.0, 0.6)):
+                await ask(served)
+
+    staying = [asyncio.create_task(ask(served)) for _ in range(6)]
+    await asyncio.gather(*(leave() for _ in range(18)))
+    for answer in await asyncio.gather(*staying):
+        assert answer.status_code == 200
+        assert answer.text.endswith("data: [DONE]\n\n")
+        assert '"error"' not in answer.text
+    await until(lambda: all(not pool.load.turns and not pool.load.busy for pool in engines.pools.values()))
+    assert [(pool.load.waiting, pool.load.coming) for pool in engines.pools.values()] == [(0, set())] * 3
+    assert [pool.restarts for pool in engines.pools.values()] == [0, 0, 0]
+    assert (served.service.door.waiting, served.service.door.refused) == (0, 0)
 
 
 async def test_it_is_told_for_how_long_as_measured(engines: Engines, serving: Serving, tmp_path: Path) -> None:
