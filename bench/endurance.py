@@ -1,16 +1,19 @@
 """Mixed load for a while, memory and descriptors watched: `python bench/endurance.py [MINUTES [CONVERSATIONS]]`.
 
 The embedded default. Each conversation asks in writing or aloud, and now and then leaves in the middle; between two
-answers it pauses. At 70 % of the four that the brain has places for, three converse. What is printed of the last
-third is over what it was in the first.
+answers it pauses. At 70 % of the four that the brain has places for, three converse. Memory and descriptors are told at
+the start, in the middle and at the end, each the median of a sixth of the time; the start is when everything has been
+used once. The last line is the verdict, and so is the exit status: 0 where all are level from the middle on.
 """
 
 import asyncio
 import base64
 import random
-import statistics
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from conversations import Heard, body, converse, descriptors
 from serving import embedded_default, resident_mb
@@ -19,6 +22,8 @@ from vivavoce.testing.serving import children
 QUESTION = Path(__file__).parents[1] / "tests" / "fixtures" / "question.wav"
 WRITTEN = [body(text) for text in ("What is the capital of France?", "Why is the sky blue?", "Tell me a short joke.")]
 LEAVES, SPOKEN, LOOK_S = 0.1, 0.3, 2.0
+SERVER_MB, ENGINES_MB, FILES = 5, 10, 3
+"""What may come and go without anything growing."""
 
 
 def spoken() -> bytes:
@@ -36,17 +41,55 @@ async def conversation(url: str, end: float, dice: random.Random, heard: list[He
         await asyncio.sleep(one.retry_after or dice.uniform(0.1, 1.0))
 
 
-async def main() -> None:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the server held at one moment."""
+
+    server_mb: float
+    engines_mb: float
+    files: int
+
+    @classmethod
+    def now(cls, pid: int) -> "Seen":
+        """Look."""
+        return cls(resident_mb(pid), sum(map(resident_mb, children(pid))), descriptors(pid))
+
+
+def middle_of(seen: Sequence[float]) -> tuple[float, float, float]:
+    """At the start, in the middle and at the end."""
+    sixth = max(1, len(seen) // 6)
+    half = (len(seen) - sixth) // 2
+    return median(seen[:sixth]), median(seen[half : half + sixth]), median(seen[-sixth:])
+
+
+def verdict(seen: list[Seen]) -> bool:
+    """Print what was seen, and whether it is level."""
+    rows = {
+        "server, MB": ([each.server_mb for each in seen], SERVER_MB),
+        "its engines, MB": ([each.engines_mb for each in seen], ENGINES_MB),
+        "descriptors": ([float(each.files) for each in seen], FILES),
+    }
+    grew: list[str] = []
+    for name, (values, most) in rows.items():
+        start, middle, end = middle_of(values)
+        print(f"{name}: {start:.0f} at the start, {middle:.0f} in the middle, {end:.0f} at the end")
+        grew += [name] if end - middle > most else []
+    print(f"grown since the middle: {'; '.join(grew)}" if grew else "level: nothing has grown since the middle")
+    return not grew
+
+
+async def main() -> bool:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
     at_once = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     with embedded_default() as server:
-        clock, heard = asyncio.get_running_loop(), list[Heard]()
-        end, seen = clock.time() + minutes * 60, list[tuple[float, float, int]]()
+        clock, heard, seen = asyncio.get_running_loop(), list[Heard](), list[Seen]()
+        for once in (spoken(), *WRITTEN):
+            await converse(server.url, once)
+        end = clock.time() + minutes * 60
         talking = [conversation(server.url, end, random.Random(n), heard) for n in range(at_once)]  # noqa: S311
         work = asyncio.gather(*talking)
         while not work.done():
-            engines = sum(map(resident_mb, children(server.pid)))
-            seen.append((resident_mb(server.pid), engines, descriptors(server.pid)))
+            seen.append(Seen.now(server.pid))
             await asyncio.wait([work], timeout=LOOK_S)
         await work
     whole, full = sum(one.whole for one in heard), sum(one.status == 503 for one in heard)
@@ -54,11 +97,8 @@ async def main() -> None:
     late = sum(one.late_s > 0.02 for one in heard)
     print(f"{minutes:g} minutes, {at_once} conversations: {len(heard)} answers, {whole} to the end, {full} times 503")
     print(f"other statuses: {odd or 'none'}; answers in which a player would have heard a gap: {late}")
-    third = max(1, len(seen) // 3)
-    for name, index in (("server, MB", 0), ("its engines, MB", 1), ("descriptors", 2)):
-        first, last = (statistics.median(row[index] for row in part) for part in (seen[:third], seen[-third:]))
-        print(f"{name}: last third over first {last / first:.3f} ({first:.0f} to {last:.0f})")
+    return verdict(seen) and not odd
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(not asyncio.run(main()))
