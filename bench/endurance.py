@@ -55,7 +55,7 @@ class Seen:
         return cls(resident_mb(pid), sum(map(resident_mb, children(pid))), descriptors(pid))
 
 
-def middle_of(seen: Sequence[float]) -> tuple[float, float, float]:
+def three_times(seen: Sequence[float]) -> tuple[float, float, float]:
     """At the start, in the middle and at the end."""
     sixth = max(1, len(seen) // 6)
     half = (len(seen) - sixth) // 2
@@ -71,7 +71,7 @@ def verdict(seen: list[Seen]) -> bool:
     }
     grew: list[str] = []
     for name, (values, most) in rows.items():
-        start, middle, end = middle_of(values)
+        start, middle, end = three_times(values)
         print(f"{name}: {start:.0f} at the start, {middle:.0f} in the middle, {end:.0f} at the end")
         grew += [name] if end - middle > most else []
     print(f"grown since the middle: {'; '.join(grew)}" if grew else "level: nothing has grown since the middle")
