@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vivavoce.core.admitted import UNREAD_S, Admitted, admitted, working_for
+from vivavoce.core.admitted import ADMITTED_S, UNREAD_S, Admitted, admitted, patience_s, working_for
 from vivavoce.core.load import FULL_RATE, GUESS_S, Average, Load
 
 
@@ -105,4 +105,6 @@ def test_whoever_works_for_a_turn_knows_it() -> None:
     assert admitted() is None
     with working_for(turn):
         assert admitted() is turn
+        assert patience_s(2.0) == ADMITTED_S
     assert admitted() is None
+    assert patience_s(2.0) == 2.0
