@@ -45,13 +45,14 @@ class Speech:
         """Answer one request."""
         body = await read_body(receive, dict(scope["headers"]), self._service.body_bytes)
         request = await aside(len(body), speech.decode, body, strict=self._service.strict)
-        model = self._service.model(request.model, caller_of(scope))
+        caller = caller_of(scope)
+        model = self._service.model(request.model, caller)
         if model.speaker is None:
             raise no_access(request.model)
         if model.card.voices and request.voice_name not in model.card.voices:
             raise unknown_voice(request.voice_name, model.card.voices, "voice")
         work = self._read(model.speaker, request, send)
-        await while_connected(receive, self._service.door.within(scope["project"], model.needs("speak"), work))
+        await while_connected(receive, self._service.door.within(caller.project, model.needs("speak"), work))
 
     async def _read(self, speaker: Speaker, request: SpeechRequest, send: Send) -> None:
         plain = request.form in PLAIN
