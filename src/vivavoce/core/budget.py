@@ -170,13 +170,13 @@ class Budget:
     def _whole_words(self, end: int) -> int:
         """`end`, or the end of the word before it if it falls inside one that was not passed on yet."""
         end = min(end, len(self._text))
-        while end > self._released and _inside_word(self._text, end):
+        while end > self._released and inside_word(self._text, end):
             end -= 1
         return end
 
     def _end_of_word(self, at: int) -> int:
         """`at`, or where a word that goes on there ends, as far as is known: its sound is paid for with all of it."""
-        while _inside_word(self._text, at):
+        while inside_word(self._text, at):
             at += 1
         return at
 
@@ -211,7 +211,7 @@ def _frames(samples: int) -> int:
     return -(-samples // FRAME_SAMPLES)
 
 
-def _inside_word(text: str, at: int) -> bool:
+def inside_word(text: str, at: int) -> bool:
     """Whether a word goes on at `at`; the space before a word belongs to it, as it does to its token."""
     before, here = text[at - 1 : at], text[at : at + 1]
     if not before or not here:
