@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from vivavoce.core.audio import QUIET, SPOKEN_RATE
 from vivavoce.core.joins import NO_PAUSE_S, PAUSES_S, Joins
-from vivavoce.core.phrases import Cut
+from vivavoce.core.places import Cut
 from vivavoce.testing.scripted import tone
 
 HEIGHT = 420  # a sine of 200 Hz and 8000 moves so far from one sample to the next at most

@@ -1,26 +1,15 @@
 import re
 import time
-from itertools import accumulate
+from dataclasses import astuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.core.phrases import LIMIT, Phrases, Piece
-
-
-def cut(text: str, *, first: str = "sentence", chunk: int = 0) -> list[str]:
-    phrases = Phrases(first)  # type: ignore[arg-type]
-    deltas = [text[at : at + chunk] for at in range(0, len(text), chunk)] if chunk else [text]
-    pieces = [piece for delta in deltas for piece in phrases.feed(delta)] + phrases.end()
-    assert [(piece.start, piece.end) for piece in pieces] == list(spans([piece.text for piece in pieces]))
-    return [piece.text for piece in pieces]
-
-
-def spans(texts: list[str]) -> list[tuple[int, int]]:
-    ends = list(accumulate(map(len, texts)))
-    return list(zip([0, *ends], ends, strict=False))
-
+from tests.support.cutting import cut
+from tests.support.written import ADDRESSES, GAPS, GRAPHEMES, NUMBERS, TEXTS
+from vivavoce.core.phrases import LIMIT, FirstPiece, Phrases, Piece
+from vivavoce.core.places import Cut, best_cut
 
 SENTENCES = {
     "two": "Hello.| How are you?",
@@ -89,6 +78,14 @@ CLAUSES = {
     "thai and a number": "ราคาของนี้ประมาณ 100 บาท",
     "thai repeated": "เด็กเด็กเล่นกันอยู่บ่อย ๆ",
     "rule first": "---|\nWell, I think so,| yes.",
+    "japanese": "そうですね、|たぶん、はい。",
+    "arabic": "أعتقد أن هذا،| صحيح، نعم.",
+    "arabic without a space": "أعتقد أن هذا،|صحيح، نعم.",
+    "hindi": "मुझे लगता है,| कि हाँ, ठीक।",
+    "phrase": "The museum opens at nine| in the morning, or at ten.",
+    "phrase, too little": "We go at nine| in the morning.",
+    "two phrases in a word": "Donaudampfschifffahrt| in the morning.",
+    "words that lean": "One of the most of it is in and out.",
 }
 
 
@@ -131,50 +128,120 @@ def test_what_has_no_place_to_cut_is_kept_up_to_a_last_resort():
     assert [len(piece) for piece in cut("a" * 2000)] == [960, 960, 80]
 
 
-@pytest.mark.parametrize("unit", [*"`~-. \n1aé今😀\u0301\u200d*", "a b ", "~\n", "``` ", "a. ", ", ", "No. "])
-def test_no_text_takes_long(unit: str):
+FIRST = [
+    ("aa bb cc", Cut.PHRASE, False),
+    ("aa bb cc dd", Cut.PHRASE, True),
+    ("a" * 19, Cut.PHRASE, False),
+    ("a" * 20, Cut.PHRASE, True),
+    ("aa bb", Cut.CLAUSE, False),
+    ("a b c", Cut.CLAUSE, True),
+    ("a" * 13, Cut.CLAUSE, False),
+    ("a" * 14, Cut.CLAUSE, True),
+]
+AFTER = {Cut.SPACE: " xy", Cut.PHRASE: " in", Cut.CLAUSE: ", xy"}
+
+
+@pytest.mark.parametrize(("text", "kind", "worth"), FIRST)
+def test_what_is_worth_saying_first(text: str, kind: Cut, worth: bool):
+    pieces = Phrases("clause").feed(f"{text}{AFTER[kind]} xy xy")
+    assert bool(pieces) is worth
+    assert not Phrases("sentence").feed(f"{text}{AFTER[kind]} xy xy")
+
+
+PLACES = [
+    ("aa bb", Cut.SPACE, False),
+    ("a b c", Cut.SPACE, True),
+    ("a" * 14, Cut.SPACE, False),
+    ("a" * 15, Cut.SPACE, True),
+    ("aa", Cut.PHRASE, False),
+    ("aa bb", Cut.PHRASE, True),
+    ("a" * 11, Cut.PHRASE, False),
+    ("a" * 12, Cut.PHRASE, True),
+    ("aaa", Cut.CLAUSE, False),
+    ("a b", Cut.CLAUSE, True),
+    ("a" * 6, Cut.CLAUSE, False),
+    ("a" * 7, Cut.CLAUSE, True),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "place"), PLACES)
+def test_where_a_later_piece_may_be_cut(text: str, kind: Cut, place: bool):
+    phrases = Phrases("sentence")
+    assert not phrases.feed(f"{text}{AFTER[kind]} xy xy xy")
+    at = len(text) + (kind is Cut.CLAUSE)
+    assert ((at, kind) in phrases.places) is place
+    (piece,) = phrases.end()
+    assert ((at, kind) in piece.places) is place
+
+
+def test_what_is_left_of_a_piece_keeps_the_places_that_leave_enough_before_them():
+    (piece,) = Phrases("sentence").feed("We go, as we said, in the morning.\n")
+    first, rest = piece.split(6)
+    assert (first.text, first.cut, first.places) == ("We go,", Cut.CLAUSE, ())
+    assert (rest.text, rest.cut) == (" as we said, in the morning.", Cut.END)
+    assert rest.places == ((12, Cut.CLAUSE),)
+    assert (rest.start, rest.end) == (6, 34)
+
+
+def test_what_is_given_early_is_said_as_the_kind_it_is():
+    phrases = Phrases("sentence")
+    assert phrases.feed("We go, as we said, in the") == []
+    assert phrases.take(18) == Piece("We go, as we said,", 0, 18)
+    (piece,) = phrases.end()
+    assert (piece.text, piece.start, piece.cut) == (" in the", 18, Cut.END)
+
+
+def test_a_first_piece_without_a_good_place_is_short():
+    words = "word " * 60
+    assert [len(piece) for piece in cut(words, first="clause")] == [69, 231]
+    assert [len(piece) for piece in cut(words)] == [239, 61]
+
+
+@pytest.mark.parametrize(
+    "unit", [*"`~-. \n1aé今😀\u0301\u200d*", "a b ", "~\n", "``` ", "a. ", ", ", "No. ", "1 ", "https://a.b/"]
+)
+def test_the_time_a_text_takes_grows_as_it_does(unit: str):
+    short, long = (min(took_s(unit * (size // len(unit))) for _ in range(2)) for size in (1_000, 10_000))
+    assert long < 40 * short, "a text of ten times the length"
+
+
+def took_s(text: str) -> float:
     began = time.process_time()
-    cut(unit * (50_000 // len(unit)))
-    assert time.process_time() - began < 5
-
-
-WHOLE = [
-    "1,234.50", "$3.99", "10:30", "https://a.bc/d.e?f=g,h;i", "x.y@z.org", "v1.2.3", "e.g.", "U.S.", "a.m.", "Dr.",
-    "...", "。。", "e\u0301", "👨\u200d👩\u200d👧", "👍🏽", "🇩🇪", "1\ufe0f\u20e3", "각", "\u1112\u1161\u11ab", "क्षि",
-    "กำ", "เก", "\ud83d\ude00", "10\u00a0000", "3.14",
-]  # fmt: skip
-GAPS = ["\n", "\r\n", " ", "  ", ". ", ", ", "! ", "? ", "。", "，", "—", "\n```\n", "- ", '"', "”"]
-PARTS = st.sampled_from([*WHOLE, "word", "Yes", "你好", "สวัสดี", "नमस्ते", *GAPS])
-TEXTS = st.lists(PARTS, max_size=60).map("".join) | st.text(max_size=300)
+    cut(text)
+    return time.process_time() - began
 
 
 @given(text=TEXTS, first=st.sampled_from(["clause", "sentence"]), data=st.data())
-def test_pieces_are_the_text_however_it_was_chunked(text: str, first: str, data: st.DataObject):
-    places = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=20)))
-    phrases = Phrases(first)  # type: ignore[arg-type]
+def test_pieces_are_the_text_however_it_was_chunked(text: str, first: FirstPiece, data: st.DataObject):
+    chunks = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=20)))
+    phrases, at_once = Phrases(first), Phrases(first)
     pieces: list[Piece] = []
-    for start, end in zip([0, *places], [*places, len(text)], strict=True):
+    for start, end in zip([0, *chunks], [*chunks, len(text)], strict=True):
         pieces += phrases.feed(text[start:end])
     pieces += phrases.end()
     texts = [piece.text for piece in pieces]
     assert "".join(texts) == text
-    assert texts == cut(text, first=first)
+    assert list(map(astuple, pieces)) == list(map(astuple, at_once.feed(text) + at_once.end()))
     assert all(piece.text and piece.end - piece.start == len(piece.text) for piece in pieces)
     assert all(piece.text.strip() for piece in pieces[:-1])
 
 
-@given(
-    units=st.lists(
-        st.tuples(st.sampled_from(WHOLE), st.sampled_from([" ", ", ", ". ", "! ", "。", "，", "\n"])), max_size=80
-    )
-)
-def test_a_cut_never_falls_inside_a_number_an_address_or_a_grapheme(units: list[tuple[str, str]]):
-    text = "".join(unit + gap for unit, gap in units)
-    ends = {piece_end for _, piece_end in spans(cut(text, first="clause"))}
-    at = 0
-    for unit, gap in units:
-        assert not ends & set(range(at + 1, at + len(unit))), (unit, text)
-        at += len(unit) + len(gap)
+HELD = st.tuples(NUMBERS | ADDRESSES, GAPS, st.just(LIMIT))
+ONE = st.tuples(GRAPHEMES, st.just(""), st.just(10 * LIMIT))
+
+
+@given(st.lists(HELD | ONE, max_size=40), st.sampled_from(["clause", "sentence"]))
+def test_no_cut_falls_inside_a_number_an_address_or_a_grapheme(units: list[tuple[str, str, int]], first: FirstPiece):
+    text = "".join(unit + gap for unit, gap, _ in units)
+    phrases = Phrases(first)
+    pieces = phrases.feed(text) + phrases.end()
+    cuts = {piece.end for piece in pieces} | {piece.start + at for piece in pieces for at, _ in piece.places}
+    start = 0
+    for unit, gap, weight in units:
+        inside = range(start + 1, start + len(unit))
+        assert not cuts & set(inside), (unit, text)
+        assert all(best_cut(text, at, weight, final=True) is Cut.NEVER for at in inside), (unit, text)
+        start += len(unit) + len(gap)
 
 
 @given(st.lists(st.sampled_from(["one", "two", "three", "four,", "fünf;"]), max_size=300))

@@ -18,7 +18,7 @@ from vivavoce.audio.limits import Limits
 from vivavoce.audio.sniff import sniff
 from vivavoce.audio.wav import read_wav
 from vivavoce.core.joins import PAUSES_S
-from vivavoce.core.phrases import Cut
+from vivavoce.core.places import Cut
 from vivavoce.testing import Speaks
 
 TEXT = "Hello there. Bye."

@@ -3,7 +3,7 @@
 from array import array
 
 from vivavoce.core.audio import QUIET, SAMPLE_BYTES, SPOKEN_RATE
-from vivavoce.core.phrases import Cut
+from vivavoce.core.places import Cut
 
 PAUSES_S = {Cut.END: (0.15, 0.24), Cut.CLAUSE: (0.05, 0.12)}
 """The pause between two pieces, at least and at most, by where the text was cut: what voices make in one go."""

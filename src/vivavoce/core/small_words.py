@@ -9,7 +9,8 @@ def _words(*listed: str) -> frozenset[str]:
 
 ABBREVIATIONS = _words(
     "mr|mrs|ms|mx|dr|prof|rev|hon|st|mt|ft|gen|col|lt|sgt|capt|cmdr|adm|gov|sen|rep|jr|sr|vs|etc|approx|dept|est|"
-    "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|bzw|usw|ca|evtl|ggf|vgl|str|hr|mme|mlle|sra|srta|dhr|ul|np|др"
+    "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|oz|lb|lbs|tbsp|tsp|min|max|bzw|usw|ca|evtl|ggf|vgl|inkl|str|hr|"
+    "mio|mrd|mme|mlle|sra|srta|ej|dhr|ul|np|др|проф|тыс|डॉ|रु"
 )
 """Without their dot."""
 BEGINNERS = _words(
@@ -29,5 +30,9 @@ VERBS = _words("is|are|was|were|has|have|had|can|could|will|would|must|should|ma
 """Begin what is said of a subject, unless that is a word which they lean on."""
 SUBJECTS = _words("i|you|he|she|it|we|they|who|which|what|where|when|how|why|there|here|also|never|er|sie|es|il|elle")
 """Of which they say it."""
-BEFORE_NUMBER = re.compile("nos?|nr|num|vol|figs?|pp|art|sect?|ch|eq|op|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec")
+BEFORE_NUMBER = re.compile(
+    "nos?|nr|num|vol|figs?|abb|kap|pp|art|sect?|ch|eq|op|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
+)
 """Shortened, with a dot, only where a number follows."""
+BEFORE_ORDINALS = _words("am|der|die|das|den|dem|des|im|ab|bis|seit|vom|zum|zur|und|og")
+"""Before a number whose dot ends no sentence: am 3. Mai."""

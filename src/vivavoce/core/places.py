@@ -1,0 +1,144 @@
+"""How good a place in a text is to cut it, by the characters and words on both its sides."""
+
+import re
+import unicodedata
+from enum import IntEnum
+
+from vivavoce.core.small_words import (
+    ABBREVIATIONS,
+    BEFORE_NUMBER,
+    BEFORE_ORDINALS,
+    BEGINNERS,
+    LEANERS,
+    SUBJECTS,
+    VERBS,
+)
+
+_LAST_RESORT = 960  # a run of this weight is no word, number or address, and one call must not take it whole
+_UNSPACED_WEIGHT = 40  # from here on a space ends a sentence in scripts whose words have none between them
+
+_ENDS = frozenset(".!?。！？｡।॥؟۔։።။។\u037e")
+_CLAUSES = frozenset(",;:–—…，、；：，،؛")
+_BARE = frozenset("。！？｡।॥؟۔։።။។—…，、；：،؛")  # these need no space after them
+_DASHES = frozenset({"-", "--", "–", "—"})
+_CLOSERS = "\"')]}»”’›」』）】》〉］*_`~"
+_OPENERS = "\"'([{«“‘‹*_`~¿¡#-–—"
+_CLOSED = _CLOSERS + "“‘«"  # at a space these close, as in German
+_STAYS = _ENDS | _CLAUSES | frozenset(_CLOSERS)
+_GLUE = frozenset("\u00a0\u2007\u202f\u2060")  # spaces that hold together
+_SIGNS = frozenset("$€£¥+−")
+_INITIALS = re.compile(r"[^\W\d_]|(?:[^\W\d_]{1,2}\.-?)+[^\W\d_]{1,2}")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")  # Thai, Lao, Burmese, Khmer
+# One, though their categories do not say so: vowel and consonant, flags, jamo and syllable, anything and a skin tone,
+# Thai sign or jamo.
+_PAIR = re.compile(
+    r"(?s:[\u0e40-\u0e44\u0ec0-\u0ec4]|[\U0001f1e6-\U0001f1ff]{2}|[\u1100-\u115f\ua960-\ua97c][\uac00-\ud7a3]|"
+    r".[\U0001f3fb-\U0001f3ff\u0e33\u0e46\u0eb3\u0ec6\uff9e\uff9f\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff])"
+)
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+class Cut(IntEnum):
+    """How good a place to cut is: a bad one, between two words, before a phrase, after a clause, after a sentence."""
+
+    NEVER, LETTER, SPACE, PHRASE, CLAUSE, END = range(6)
+
+
+def best_cut(text: str, at: int, weight: int, *, final: bool) -> Cut | None:
+    """How good a cut before the character at `at` is; None: that hangs on the characters to come.
+
+    `weight` is that of the piece so far; `final`: no more will come. No line ends at `at`.
+    """
+    here, before = text[at], text[at - 1]
+    if not here.isspace():
+        return _between(text, at, weight)
+    if here in _GLUE or before.isspace():
+        return Cut.NEVER
+    after = text[at + 1 : at + 2]
+    kind = _at_space(text[:at], after if after or final else None, weight)
+    if kind is Cut.SPACE:
+        return _between_words(text, at, final=final)
+    return Cut.LETTER if kind is Cut.NEVER and weight >= _LAST_RESORT else kind
+
+
+def is_wide(character: str) -> bool:
+    """Whether it is as wide as two letters: Chinese, Japanese, Korean, and most emoji."""
+    return character >= "\u1100" and unicodedata.east_asian_width(character) in "WF"
+
+
+def _between_words(text: str, at: int, *, final: bool) -> Cut | None:
+    """How good a cut at the space at `at` is, by the words on both its sides."""
+    following = _WORD.match(text, at + 1)
+    if not final and (following.end() if following else at + 1) == len(text):
+        return None
+    before = text[:at].rsplit(None, 1)[-1].lstrip(_OPENERS).casefold()
+    if before in LEANERS:
+        return Cut.LETTER
+    word = following[0].casefold() if following else ""
+    if word in BEGINNERS or (word in VERBS and before not in SUBJECTS):
+        return Cut.PHRASE
+    number = before[-1:].isdigit() or text[at + 1 : at + 2].isdigit()  # 9 a.m.; 12 euros; room 5
+    return Cut.LETTER if number else Cut.SPACE
+
+
+def _at_space(head: str, after: str | None, weight: int) -> Cut | None:
+    """The place after `head`, before a space and then `after`: one character, "" at the end, None while unknown."""
+    token = head.rsplit(None, 1)[-1]
+    core = token.rstrip(_CLOSED)
+    mark = core[-1:]
+    if not core:
+        return Cut.NEVER
+    if mark == ".":
+        kind = _at_dot(core, head[: -len(token)].rsplit(None, 1)[-1:], after)
+    else:
+        kind = Cut.END if mark in _ENDS else Cut.CLAUSE if mark in _CLAUSES or core in _DASHES else Cut.SPACE
+    if kind is Cut.END:  # "Really?" she asked: the sentence goes on where a small letter follows the quotation
+        unsure, otherwise = core != token, Cut.SPACE if after and after.islower() else kind
+    elif core in _DASHES or core.rstrip(",;:–—-…")[-1:].isdigit():  # 10 000; March 3, 2024; 5 - 3
+        goes_on = after and (after.isdigit() or after in _SIGNS)
+        unsure, otherwise = True, kind if not goes_on else Cut.NEVER if kind is Cut.SPACE else Cut.SPACE
+    else:
+        unsure = kind is Cut.SPACE and bool(_UNSPACED.match(head[-1]))
+        stops = after and _UNSPACED.match(after) and after not in "ๆໆ"  # these repeat the word before them
+        pause = Cut.END if weight >= _UNSPACED_WEIGHT else Cut.CLAUSE
+        otherwise = pause if stops else kind
+    return kind if not unsure else None if after is None else otherwise
+
+
+def _at_dot(core: str, before: list[str], after: str | None) -> Cut | None:
+    """The place after a word and its dot; `before`: the word before it, if there is one."""
+    if core.endswith(".."):
+        return Cut.CLAUSE
+    word = core[:-1].lstrip(_OPENERS).casefold()
+    if not word or word in ABBREVIATIONS or _INITIALS.fullmatch(word):
+        return Cut.NEVER
+    counts = word.isdigit() and len(word) < 3
+    if counts and (not before or before[0][-1] in _STAYS or before[0].casefold() in BEFORE_ORDINALS):
+        return Cut.NEVER  # 1. Mix well; am 3. Mai
+    if counts or BEFORE_NUMBER.fullmatch(word):
+        return None if after is None else Cut.NEVER if after.isdigit() or after.islower() else Cut.END
+    return Cut.END
+
+
+def _between(text: str, at: int, weight: int) -> Cut:
+    """The place before a character that is no space."""
+    before, here = text[at - 1], text[at]
+    if here in _STAYS or before.isspace() or _joined(before, here):
+        return Cut.NEVER
+    stem = text[max(at - 8, 0) : at].rstrip(_CLOSERS)
+    mark = stem[-1:]
+    if mark in _BARE and (mark in _ENDS or mark == before) and not (here.isdigit() and stem[-2:-1].isdigit()):
+        return Cut.END if mark in _ENDS else Cut.CLAUSE
+    letters = all(is_wide(one) or _UNSPACED.match(one) for one in (before, here))
+    number = before.isnumeric() and here.isnumeric()  # 三十 is one too
+    return Cut.LETTER if (letters and not number) or weight >= _LAST_RESORT else Cut.NEVER
+
+
+def _joined(before: str, here: str) -> bool:
+    """Whether two characters are one to a reader."""
+    return (
+        unicodedata.category(here) in {"Mn", "Mc", "Me", "Cf", "Cs"}
+        or unicodedata.category(before) in {"Cf", "Cs"}
+        or unicodedata.combining(before) == 9  # a virama ties the next consonant
+        or bool(_PAIR.match(before + here))
+    )

@@ -1,0 +1,251 @@
+"""How good a place is: ‖ after a sentence, ¦ after a clause, | before a phrase, · between two words that hold
+together, _ inside of something."""
+
+import pytest
+
+from tests.support.cutting import marked, plain
+from vivavoce.core.places import Cut, best_cut
+
+
+@pytest.mark.parametrize("mark", ".!?。！？｡।॥؟۔։።။។\u037e")
+def test_a_mark_ends_a_sentence_at_a_space_also_within_quotes_and_brackets(mark: str):
+    for closer in ("", *"\"')]}»”’›」』）】》〉］*_`~“‘«", '*"'):
+        assert marked(f"They know{mark}{closer} Now").endswith(f"{mark}{closer}‖Now")
+
+
+@pytest.mark.parametrize("mark", ",;:–—…，、；：،؛")
+@pytest.mark.parametrize("closer", ["", '"', "*"])
+def test_a_mark_ends_a_clause_at_a_space(mark: str, closer: str):
+    assert marked(f"They know{mark}{closer} Now").endswith(f"{mark}{closer}¦Now")
+
+
+@pytest.mark.parametrize("mark", "。！？｡।॥؟۔։።။។—…，、；：،؛")
+@pytest.mark.parametrize("closer", ["", "」", "”"])
+def test_these_marks_need_no_space(mark: str, closer: str):
+    kind = best_cut(f"ab{mark}{closer}c", 3 + len(closer), 1, final=True)
+    pauses = mark in "—…，、；：،؛"
+    assert kind is (Cut.NEVER if pauses and closer else Cut.CLAUSE if pauses else Cut.END)
+
+
+@pytest.mark.parametrize("mark", ".!?,;:–")
+def test_these_marks_do(mark: str):
+    assert best_cut(f"ab{mark}c", 3, 1, final=True) is Cut.NEVER
+
+
+@pytest.mark.parametrize("stays", ".!?。！？,;:–—…，、；：،؛\"')]}»”’›」』）】》〉］*_`~")
+def test_what_closes_stays_with_what_it_closes(stays: str):
+    assert best_cut(f"你好。{stays}", 3, 1, final=True) is Cut.NEVER
+
+
+@pytest.mark.parametrize("space", "\u00a0\u2007\u202f\u2060")
+def test_spaces_that_hold_together(space: str):
+    assert best_cut(f"Stop.{space}Now", 5, 1, final=True) is Cut.NEVER
+
+
+def test_one_place_in_a_run_of_spaces():
+    assert marked("Stop.  Now") == "Stop.‖_Now"
+
+
+@pytest.mark.parametrize("dash", ["-", "--", "–", "—"])
+def test_a_dash_by_itself_ends_a_clause(dash: str):
+    assert marked(f"so {dash} but").endswith(f"{dash}¦but")
+    assert marked(f"so {dash} 5 or {dash} $5").count("¦") == 0
+
+
+ABBREVIATIONS = (
+    "Mr Mrs Ms Mx Dr Prof Rev Hon St Mt Ft Gen Col Lt Sgt Capt Cmdr Adm Gov Sen Rep Jr Sr vs etc approx dept est Inc "
+    "Ltd Co Corp Bros cf al viz Ave Blvd Rd apt tel oz lb lbs tbsp tsp min max bzw usw ca evtl ggf vgl inkl Str Hr Mio "
+    "Mrd Mme Mlle Sra Srta ej Dhr ul np др проф тыс डॉ रु J e.g U.S z.B p.m Ph.D J.-P พ.ศ"
+)
+
+
+@pytest.mark.parametrize("word", ABBREVIATIONS.split())
+def test_an_abbreviation_ends_no_sentence(word: str):
+    assert marked(f"Ask {word}. Xy").endswith("._Xy")
+    assert marked(f'Ask ("{word}. Xy').endswith("._Xy")
+
+
+COUNTED = "No Nos Nr Num Vol Fig Figs Abb Kap pp Art Sec Sect Ch Eq Op Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec"
+
+
+@pytest.mark.parametrize("word", COUNTED.split())
+def test_an_abbreviation_before_a_number_ends_a_sentence_before_anything_else(word: str):
+    assert marked(f"Ask {word}. 5").endswith("._5")
+    assert marked(f"Ask {word}. So").endswith(".‖So")
+
+
+BEFORE_ORDINALS = "am der die das den dem des im ab bis seit vom zum zur und og"
+
+
+@pytest.mark.parametrize("word", BEFORE_ORDINALS.split())
+def test_a_number_with_a_dot_may_be_an_ordinal(word: str):
+    assert marked(f"Erst {word} 3. Mai").endswith("3._Mai")
+    assert marked(f"Erst {word} 2024. Mai").endswith("2024.‖Mai")
+
+
+TEXTS = {
+    "grouped by spaces": "about·10_000_000,¦they left",
+    "decimal comma": "about·3,14|and·more",
+    "date": "On·March·3,·2024,¦we met",
+    "enumerated": "about·3,·4,·5·of·them",
+    "amounts": "about $5, $10, €7, £8, ¥9, +1, −2·more",
+    "difference": "10·-·3|is·seven",
+    "range": "from·5·–·7·more",
+    "units": "runs·12·km|and·stops|at·9·a.m._sharp",
+    "number of a thing": "in·room·5|near town",
+    "telephone": "call (555)_123-4567·now",
+    "percent": "some·5·% more",
+    "currency first": "costs €·10·more",
+    "ordinal in small letters": "on·the·3._maj sharp",
+    "number at the end": "We have·42.‖So·there",
+    "items": "1._Mix eggs.‖2._Bake it:¦3._Eat it",
+    "item in brackets": "“We see:¦1._Mix",
+    "year at the end": "since·2024.‖3·more came",
+    "ellipses": "Well...¦so·._._._Yes…¦and·no",
+    "a quotation goes on": '"Stop!" he said.‖"Stop!"‖He said',
+    "german quotation": "Sie sagte:¦„Komm.“‖Dann ging sie",
+    "spaced quotation": "«_Bonjour »_et oui",
+    "bullets": "*_one *_two",
+    "addresses": "see https://a.b/c.d?e=f,¦or·www.x.org.‖Write x.y@z.org.‖Bye now",
+    "within quotes": 'He said "the·end" of·it',
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_texts(text: str):
+    assert marked(plain(text)) == text
+
+
+BEGINNERS = (
+    "and but or nor because since although though while when where which who whom whose if unless until than before "
+    "after as in on at with from for by about into through during without under over between across near around behind "
+    "und oder aber denn weil wenn dass als mit bei nach für von vom aus auf während et ou mais parce qui dans avec "
+    "pour sur chez depuis pendant y pero porque cuando con para por desde sin entre"
+)
+
+
+@pytest.mark.parametrize("word", BEGINNERS.split())
+def test_a_phrase_begins_before_such_a_word(word: str):
+    assert marked(f"houses {word} Xy").startswith(f"houses|{word}")
+    assert marked(f"houses {word.title()} Xy").startswith(f"houses|{word.title()}")
+
+
+LEANERS = (
+    "a an the of to my your his her its our their this that these those is are was were be very too so not no as in on "
+    "at with from for by and or but der die das den dem des ein eine einen einem einer zu le la les un une des du de "
+    "el los las una del al"
+)
+
+
+@pytest.mark.parametrize("word", LEANERS.split())
+def test_a_word_that_leans_on_the_next_is_not_parted_from_it(word: str):
+    assert marked(f"Houses {word} after").endswith(f"{word}·after")
+    assert marked(f"Houses ({word.title()} after").endswith(f"{word.title()}·after")
+    assert marked(f"Houses {word} (Xy").endswith(f"{word}·(Xy")
+
+
+VERBS = "is are was were has have had can could will would must should may might do does did ist sind est es"
+SUBJECTS = "I you he she it we they who which what where when how why there here also never er sie es il elle"
+
+
+@pytest.mark.parametrize("word", VERBS.split())
+def test_what_is_said_of_a_subject_begins_with_such_a_word(word: str):
+    assert marked(f"Houses {word} xy").startswith(f"Houses|{word}")
+
+
+@pytest.mark.parametrize("word", SUBJECTS.split())
+def test_a_short_subject_is_not_parted_from_its_verb(word: str):
+    assert marked(f"xy {word} could go").endswith(f"{word} could go")
+
+
+def test_other_words_are_parted_where_nothing_better_is():
+    assert marked("Houses go xy") == "Houses go xy"
+
+
+SPACELESS = {
+    "thai": ("เรา ไป", Cut.CLAUSE, Cut.END),
+    "lao": ("ເຮົາ ໄປ", Cut.CLAUSE, Cut.END),
+    "burmese": ("မြန် မာ", Cut.CLAUSE, Cut.END),
+    "khmer": ("ខ្មែរ ក", Cut.CLAUSE, Cut.END),
+    "thai, repeated": ("เรา ๆ", Cut.SPACE, Cut.SPACE),
+    "lao, repeated": ("ເຮົາ ໆ", Cut.SPACE, Cut.SPACE),
+    "thai and a name": ("เรา Xy", Cut.SPACE, Cut.SPACE),
+    "a name and thai": ("Xy เรา", Cut.SPACE, Cut.SPACE),
+}
+
+
+@pytest.mark.parametrize(("text", "short", "long"), SPACELESS.values(), ids=SPACELESS)
+def test_a_space_ends_something_where_words_have_none_between_them(text: str, short: Cut, long: Cut):
+    at = text.index(" ")
+    assert best_cut(text, at, 39, final=True) is short
+    assert best_cut(text, at, 40, final=True) is long
+    assert best_cut(text[: at + 1], at, 40, final=False) in {None, long}
+
+
+INSIDE = {
+    "chinese": ("你好", Cut.LETTER),
+    "japanese": ("いま", Cut.LETTER),
+    "korean": ("안녕", Cut.LETTER),
+    "thai": ("กข", Cut.LETTER),
+    "written number": ("三十", Cut.NEVER),
+    "latin and chinese": ("a好", Cut.NEVER),
+    "chinese and latin": ("好a", Cut.NEVER),
+    "chinese and a number": ("好3", Cut.NEVER),
+    "emoji": ("😀😀", Cut.LETTER),
+    "latin": ("ab", Cut.NEVER),
+    "after a space": (" 好", Cut.NEVER),
+}
+
+
+@pytest.mark.parametrize(("text", "kind"), INSIDE.values(), ids=INSIDE)
+def test_between_two_characters(text: str, kind: Cut):
+    assert best_cut(text, 1, 1, final=True) is kind
+
+
+@pytest.mark.parametrize(
+    "number", ["3。14", "3—14", "10：30", "1，234", "١،٢", "3…4", "1、2"]
+)  # fmt: skip
+def test_a_mark_that_needs_no_space_is_none_between_digits(number: str):
+    assert all(best_cut(number, at, 1, final=True) is Cut.NEVER for at in range(1, len(number)))
+
+
+def test_a_run_that_is_too_long_is_cut_anywhere_but_in_a_character():
+    assert best_cut("ab", 1, 959, final=True) is Cut.NEVER
+    assert best_cut("ab", 1, 960, final=True) is Cut.LETTER
+    assert best_cut("a\u0301", 1, 960, final=True) is Cut.NEVER
+    assert marked("1 2 3", 959) == "1_2_3"
+    assert marked("1 2 3", 960) == "1·2·3"
+
+
+ONE = {
+    "accent": "好\u0301",
+    "spacing vowel sign": "क\u093f",
+    "enclosing keycap": "1\u20e3",
+    "variation selector": "好\ufe0f",
+    "joiner": "👩\u200d",
+    "joined": "\u200d👧",
+    "tag": "🏴\U000e0067",
+    "surrogates": "\ud83d\ude00",
+    "half a surrogate": "\ud83d好",
+    "virama": "क\u094dष"[1:],
+    "thai vowel first": "เก",
+    "lao vowel first": "ເກ",
+    "thai sara am": "กำ",
+    "thai repetition": "กๆ",
+    "lao am": "ກຳ",
+    "lao repetition": "ກໆ",
+    "halfwidth voiced": "ｶﾞ",
+    "halfwidth half-voiced": "ﾊﾟ",
+    "flag": "🇩🇪",
+    "skin tone": "👍🏽",
+    "jamo": "\u1112\u1161",
+    "jamo and syllable": "\u1100가",
+    "old jamo and syllable": "\ua960각",
+    "old jamo": "\u1100\ua97c",
+    "old vowel": "가\ud7b0",
+}
+
+
+@pytest.mark.parametrize("pair", ONE.values(), ids=ONE)
+def test_two_characters_that_are_one_to_a_reader(pair: str):
+    assert best_cut(pair, 1, 960, final=True) is Cut.NEVER
