@@ -46,15 +46,14 @@ async def main() -> None:
     given = json.load(sys.stdin)
     found: list[dict[str, Any]] = []
     for by in KINDS:
-        for together in given["together"]:
-            for cost in given["costs"]:
-                asked = iter(enumerate(given["replies"]))
+        for cost in given["costs"]:
+            asked = iter(enumerate(given["replies"]))
 
-                async def lane(by: str = by, cost: float = cost, together: int = together, asked: Any = asked) -> None:
-                    for at, reply in asked:
-                        found.append({**await answer(by, given, cost, reply), "together": together, "reply": at})
+            async def lane(by: str = by, cost: float = cost, asked: Any = asked) -> None:
+                for at, reply in asked:
+                    found.append({**await answer(by, given, cost, reply), "reply": at})
 
-                await asyncio.gather(*(lane() for _ in range(together)))
+            await asyncio.gather(*(lane() for _ in range(given["together"])))
     json.dump(found, sys.stdout)
 
 

@@ -56,7 +56,7 @@ async def test_a_spoken_answer_says_its_transcript(serving: Serving) -> None:
     sound = read_wav(base64.b64decode(audio.data))
     assert sound
     assert sound.rate == 24_000
-    assert round(sound.seconds, 3) == 0.35  # 16 characters, 10 ms each, and a pause of 150 between, to a whole 50
+    assert round(sound.seconds, 3) == 0.4  # 16 characters, 10 ms each, and a pause of 240 between
 
 
 async def test_a_streamed_written_answer(serving: Serving) -> None:

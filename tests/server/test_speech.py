@@ -116,7 +116,7 @@ async def test_events_hold_the_same_sound_in_pieces_of_4096_bytes(audio: Served)
     assert {len(piece) for piece in pieces[:-1]} == {4096}
     assert 0 < len(pieces[-1]) <= 4096
     done = json.loads(events(streamed.text)[-2])
-    assert done["usage"] == {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
+    assert done["usage"] == {"input_tokens": 5, "output_tokens": 8, "total_tokens": 13}
 
 
 async def test_what_is_asked_reaches_the_voice(audio: Served, speaks: Speaks) -> None:

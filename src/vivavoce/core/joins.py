@@ -5,8 +5,8 @@ from array import array
 from vivavoce.core.audio import QUIET, SAMPLE_BYTES, SPOKEN_RATE
 from vivavoce.core.places import Cut
 
-PAUSES_S = {Cut.END: (0.15, 0.24), Cut.CLAUSE: (0.05, 0.12)}
-"""The pause between two pieces, at least and at most, by where the text was cut: what voices make in one go."""
+PAUSES_S = {Cut.END: (0.24, 0.32), Cut.CLAUSE: (0.08, 0.12)}
+"""The pause between two pieces, at least and at most, by where the text was cut: somewhat less than voices make."""
 NO_PAUSE_S = (0.0, 0.03)
 """Where a reader would not have stopped; and before the first word, for which somebody waits."""
 _HELD = SPOKEN_RATE * SAMPLE_BYTES  # of silence; a voice that is silent for more than this second means it

@@ -14,8 +14,8 @@ ABBREVIATIONS = _words(
 )
 """Without their dot."""
 BEGINNERS = _words(
-    "and|but|or|nor|because|since|although|though|while|when|where|which|who|whom|whose|if|unless|until|than|before|"
-    "after|as|in|on|at|with|from|for|by|about|into|through|during|without|under|over|between|across|near|around|"
+    "and|but|or|nor|because|since|although|though|while|when|where|which|that|who|whom|whose|if|unless|until|than|"
+    "before|after|as|in|on|at|with|from|for|by|about|into|through|during|without|under|over|between|across|near|around|"
     "behind|und|oder|aber|denn|weil|wenn|dass|als|mit|bei|nach|für|von|vom|aus|auf|während|et|ou|mais|parce|qui|dans|"
     "avec|pour|sur|chez|depuis|pendant|y|pero|porque|cuando|con|para|por|desde|sin|entre"
 )
