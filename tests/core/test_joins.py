@@ -25,6 +25,7 @@ def join(pieces: list[tuple[Cut, bytes]], chunk: int = 0, speed: float = 1) -> b
     joins, out = Joins(speed), b""
     for before, sound in pieces:
         joins.begin(before)
+        out += joins.pause()
         size = chunk or max(len(sound), 2)
         for at in range(0, len(sound), size):
             out += joins.add(sound[at : at + size])
@@ -64,6 +65,31 @@ def test_nobody_waits_for_the_silence_before_the_first_word_and_all_of_the_last_
 def test_pauses_are_shorter_in_fast_speech():
     out = join([(Cut.NEVER, said(0, 0.5)), (Cut.END, said(0.5, 0))], speed=2)
     assert pauses(out) == [pytest.approx(PAUSES_S[Cut.END][1] / 2, abs=0.006)]
+
+
+@pytest.mark.parametrize("tail_s", [0, 0.1, 0.5])
+@pytest.mark.parametrize("cut", [Cut.END, Cut.CLAUSE])
+def test_the_pause_before_a_piece_sounds_while_that_is_made(cut: Cut, tail_s: float):
+    joins = Joins()
+    joins.begin(Cut.NEVER)
+    assert joins.pause() == b""
+    out = joins.add(said(0, tail_s))
+    joins.begin(cut)
+    out += joins.pause()
+    assert joins.pause() == b""
+    assert len(out) / 2 / SPOKEN_RATE == pytest.approx(0.05 + PAUSES_S[cut][0] - 0.02, abs=0.006)
+    out += joins.add(said(0, 0)) + joins.end()
+    pause = min(max(tail_s, PAUSES_S[cut][0]), PAUSES_S[cut][1])
+    assert pauses(out) == [pytest.approx(pause, abs=0.006)]
+
+
+@pytest.mark.parametrize("cut", [Cut.NEVER, Cut.SPACE, Cut.PHRASE])
+def test_no_pause_is_certain_where_a_reader_would_not_stop(cut: Cut):
+    joins = Joins()
+    joins.begin(Cut.NEVER)
+    joins.add(said(0, 0.5))
+    joins.begin(cut)
+    assert joins.pause() == b""
 
 
 def test_a_piece_of_silence_leaves_one_pause_of_the_longer_kind():

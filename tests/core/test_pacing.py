@@ -84,6 +84,12 @@ def test_nobody_hears_a_gap(cost: float, parts: int):
     assert " ".join(text for _, text in voice.said) == LONG
 
 
+def test_the_pause_after_a_clause_is_time_to_make_the_next_piece():
+    voice = Paced(0.7)
+    assert listen("No trouble at all, we can shift that for you.", voice).gaps_s < 0.001
+    assert [text for _, text in voice.said] == ["No trouble at all,", "we can shift that for you."]
+
+
 def test_the_first_piece_is_said_as_soon_as_it_is_there():
     voice = Paced(0.03)
     played = listen(LONG, voice)

@@ -144,6 +144,12 @@ def test_a_word_that_leans_on_the_next_is_not_parted_from_it(word: str):
     assert marked(f"Houses {word} (Xy").endswith(f"{word}·(Xy")
 
 
+@pytest.mark.parametrize("opener", [*"\"'([{«“‘‹*_`~¿¡#-–—", '("', "**"])
+def test_a_word_is_known_behind_what_opens(opener: str):
+    assert marked(f"Houses {opener}the after").endswith("the·after")
+    assert marked(f"Ask {opener}Dr. Xy").endswith("._Xy")
+
+
 VERBS = "is are was were has have had can could will would must should may might do does did ist sind est es"
 SUBJECTS = "I you he she it we they who which what where when how why there here also never er sie es il elle"
 

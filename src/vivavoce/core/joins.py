@@ -9,6 +9,8 @@ PAUSES_S = {Cut.END: (0.24, 0.32), Cut.CLAUSE: (0.08, 0.12)}
 """The pause between two pieces, at least and at most, by where the text was cut: somewhat less than voices make."""
 NO_PAUSE_S = (0.0, 0.03)
 """Where a reader would not have stopped; and before the first word, for which somebody waits."""
+_LEAD_S = 0.02
+"""Of the pause, left to the piece that follows: its breath."""
 _HELD = SPOKEN_RATE * SAMPLE_BYTES  # of silence; a voice that is silent for more than this second means it
 _FRAME = 120  # samples that are looked at together: 5 ms
 _FADE = 48  # samples: 2 ms
@@ -18,7 +20,7 @@ class Joins:
     """Takes the sound of pieces, and gives it with one pause of the right length wherever two of them meet.
 
     A voice ends a piece with silence and begins the next with more of it, or with none at all. The quiet end of what
-    came is held back until it is known what follows it.
+    came is held back until something follows it, and the rest of the pause until that is there.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -27,10 +29,21 @@ class Joins:
         self._tail = b""  # the end of what came: its silence, and no less than is faded
         self._lead = b""  # the silence that the piece begins with
         self._joint: Cut | None = None  # what the piece before ended with, until the first sound of this one
+        self._given = self._own = 0  # bytes of the pause there that are out already, and how many the voice made
 
     def begin(self, before: Cut) -> None:
         """A piece begins. What is before it ended so; `Cut.NEVER`: nothing is."""
         self._joint = max(before, self._joint or Cut.NEVER)
+
+    def pause(self) -> bytes:
+        """What is certain of the pause before the piece that has begun, so that it sounds while that is made."""
+        sure = self._bytes(PAUSES_S.get(self._joint or Cut.NEVER, NO_PAUSE_S)[0]) - self._bytes(_LEAD_S)
+        if sure <= 0 or self._given or self._lead:
+            return b""
+        loud = len(self._tail) - _quiet(self._tail, from_end=True)
+        self._given, self._own = sure, min(len(self._tail) - loud, sure)
+        ending, self._tail = self._tail[: loud + self._own], self._tail[loud + self._own :]
+        return _faded(ending, out=True) + bytes(sure - self._own)
 
     def add(self, sound: bytes) -> bytes:
         """What may go out, now that more of the piece has come."""
@@ -57,8 +70,9 @@ class Joins:
         """What was held back and the silence before the sound that now comes, with the right pause in it."""
         loud = len(self._tail) - _quiet(self._tail, from_end=True)
         least, most = map(self._bytes, PAUSES_S.get(joint, NO_PAUSE_S))
-        made = len(self._tail) - loud + len(lead)
-        pause = min(max(made, least), most)
+        made = self._own + len(self._tail) - loud + len(lead)
+        pause = min(max(made, least), most) - self._given
+        self._given = self._own = 0
         after = min(len(lead), max(pause - (len(self._tail) - loud), pause // 2 // SAMPLE_BYTES * SAMPLE_BYTES))
         before = min(len(self._tail) - loud, pause - after)
         ending = _faded(self._tail[: loud + before], out=True)

@@ -18,14 +18,14 @@ _LAST_RESORT = 960  # a run of this weight is no word, number or address, and on
 _UNSPACED_WEIGHT = 40  # from here on a space ends a sentence in scripts whose words have none between them
 
 _ENDS = frozenset(".!?。！？｡।॥؟۔։።။។\u037e")
-_CLAUSES = frozenset(",;:–—…，、；：，،؛")
+_CLAUSES = frozenset(",;:–—…，、；：،؛")
 _BARE = frozenset("。！？｡।॥؟۔։።။។—…，、；：،؛")  # these need no space after them
 _DASHES = frozenset({"-", "--", "–", "—"})
 _CLOSERS = "\"')]}»”’›」』）】》〉］*_`~"
 _OPENERS = "\"'([{«“‘‹*_`~¿¡#-–—"
 _CLOSED = _CLOSERS + "“‘«"  # at a space these close, as in German
 _STAYS = _ENDS | _CLAUSES | frozenset(_CLOSERS)
-_GLUE = frozenset("\u00a0\u2007\u202f\u2060")  # spaces that hold together
+_GLUE = frozenset("\u00a0\u2007\u202f")  # spaces that hold together
 _SIGNS = frozenset("$€£¥+−")
 _INITIALS = re.compile(r"[^\W\d_]|(?:[^\W\d_]{1,2}\.-?)+[^\W\d_]{1,2}")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")  # Thai, Lao, Burmese, Khmer

@@ -60,6 +60,10 @@ class Phrased:
         if text:
             say = Utterance(text, ask.voice, language, ask.speed, ask.style)
             seconds, waited, length = 0.0, 0.0, piece.end - piece.start
+            pause = Pcm(joins.pause(), SPOKEN_RATE)
+            if pause.samples:
+                pacing.sent(pause.seconds)
+                yield AudioDelta(pause, piece.start)
             async with aclosing(self._synthesizer.synthesize(say)) as sounds:
                 asked = self._clock()
                 async for pcm in sounds:
