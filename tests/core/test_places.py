@@ -83,6 +83,11 @@ def test_a_number_with_a_dot_may_be_an_ordinal(word: str):
     assert marked(f"Erst {word} 2024. Mai").endswith("2024.‖Mai")
 
 
+@pytest.mark.parametrize("mark", ",;:–—-…")
+def test_a_mark_between_two_numbers_ends_no_clause(mark: str):
+    assert marked(f"at 3{mark} 4").endswith(f"3{mark}{'_' if mark == '-' else '·'}4")
+
+
 TEXTS = {
     "grouped by spaces": "about·10_000_000,¦they left",
     "decimal comma": "about·3,14|and·more",
