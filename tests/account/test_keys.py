@@ -180,8 +180,8 @@ async def test_only_the_first_start_makes_an_admin_key(ring: KeyRing) -> None:
         ("x" * 64, True),
         ("0123456789abcdefghi", True),
         ("0123456789abcdefghij", False),
-        (secrets.token_urlsafe(32), False),
-        (secrets.token_hex(32), False),
+        pytest.param(secrets.token_urlsafe(32), False, id="urlsafe"),
+        pytest.param(secrets.token_hex(32), False, id="hex"),
     ],
 )
 def test_what_is_short_or_much_the_same_is_easily_guessed(key: str, easy: bool) -> None:
