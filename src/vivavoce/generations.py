@@ -30,6 +30,7 @@ from vivavoce.starting import Engines, Running, about, better, start
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.heard import Heard
+from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
@@ -49,6 +50,7 @@ class Store:
 
     answers: Answers
     completions: Completions
+    ledger: Ledger
     replies: Replies | None
     heard: Heard | None
     keys: KeyRing
@@ -146,6 +148,7 @@ class Generations:
             answers=self._store.answers,
             completions=self._store.completions,
             keys=self._store.keys,
+            ledger=self._store.ledger,
             access=Access(
                 tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
             ),

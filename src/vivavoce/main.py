@@ -18,6 +18,7 @@ from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.store.heard import Heard
+from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
 from vivavoce.store.sweeping import sweep_for_ever
 from vivavoce.telemetry.traces import tracing
@@ -97,6 +98,7 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
         yield Store(
             answers,
             completions,
+            Ledger(database),
             replies if config.store.replies_hours else None,
             heard if config.store.heard_minutes else None,
             await KeyRing.open(database, folder),

@@ -1,8 +1,8 @@
 import pytest
 
 from vivavoce.core.audio import Pcm
-from vivavoce.core.turn import Message, Role, Speech, Text, ToolCall, ToolResult, Turn
-from vivavoce.core.usage import audio_tokens_in, fixed_tokens_in, texts_in
+from vivavoce.core.turn import Message, Role, Speech, Text, ToolCall, ToolResult, Turn, Usage
+from vivavoce.core.usage import audio_tokens_in, estimated, fixed_tokens_in, texts_in
 
 
 def heard(seconds: float) -> Speech:
@@ -61,3 +61,8 @@ def test_calls_and_their_results_are_text() -> None:
 
 def test_an_earlier_answer_of_which_only_the_sound_is_known_has_no_text() -> None:
     assert texts_in(turn(("assistant", (Speech(Pcm(b"", 24_000), None, 1.0),)))) == []
+
+
+def test_without_the_models_own_tokenizer_a_prompt_is_counted_by_its_words_and_signs() -> None:
+    asked = turn(("system", (Text("Be kind."),)), ("user", (heard(1.7),)))
+    assert estimated(asked) == Usage(text_in=3 + 4 + 3 + 4 + 4, audio_in=17)

@@ -27,6 +27,7 @@ from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
+from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
 from vivavoce.testing import Hears, Says, Speaks
 from vivavoce.wire.openapi import Ways
@@ -91,6 +92,7 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
             "sounds": Sounds(NoMedia()),
             "answers": answers,
             "replies": replies,
+            "ledger": Ledger(database),
             "completions": Completions(database, **({"now": now} if now else {}), **kept),
             "access": Access(),
             "keys": await KeyRing.open(database, folder, **({"now": now} if now else {})),

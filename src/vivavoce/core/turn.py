@@ -152,6 +152,9 @@ class Usage:
     text_out: int = 0
     audio_out: int = 0
     cached: int = 0
+    """Of `text_in`: not read again."""
+    reasoning: int = 0
+    """Of `text_out`: thought, and not said; 0 where nobody counts them apart."""
 
 
 @dataclass(frozen=True, slots=True)

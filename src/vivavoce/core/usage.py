@@ -8,7 +8,8 @@ Source: recorded traffic, as summed up in the wire reference, section 2.2; its s
 
 from collections.abc import Iterator
 
-from vivavoce.core.turn import Message, Part, Speech, Text, ToolCall, ToolResult, Turn
+from vivavoce.core.tokens import text_tokens
+from vivavoce.core.turn import Message, Part, Speech, Text, ToolCall, ToolResult, Turn, Usage
 
 PROMPT_TOKENS = 3
 MESSAGE_TOKENS = 4
@@ -38,6 +39,12 @@ def texts_in(turn: Turn) -> list[str]:
     """What the tokenizer is to count of the prompt."""
     tools = [text for tool in turn.tools for text in (tool.name, tool.description, tool.parameters)]
     return tools + [text for message in turn.messages for part in message.parts for text in _texts(message, part)]
+
+
+def estimated(turn: Turn) -> Usage:
+    """About what a prompt costs, where its model does not say: its own tokenizer is not asked."""
+    read = fixed_tokens_in(turn) + sum(text_tokens(text) for text in texts_in(turn))
+    return Usage(text_in=read, audio_in=audio_tokens_in(turn))
 
 
 def _said(message: Message) -> bool:

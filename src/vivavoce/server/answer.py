@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
+from vivavoce.account.ledger import Bill
 from vivavoce.core.aside import aside
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.errors import EngineFailed
@@ -32,10 +33,10 @@ class Answer:
     """One of a request's answers, after the one `before` it. Its id names the spoken answer, if it is to be spoken."""
 
     def __init__(
-        self, service: Service, project: str, request: ChatRequest, head: Head, before: "Answer | None" = None
+        self, service: Service, bill: Bill, request: ChatRequest, head: Head, before: "Answer | None" = None
     ) -> None:
         self._service = service
-        self._project = project
+        self._bill = bill
         self._request = request
         self.index = before.index + 1 if before else 0
         self._id = audio_id() if chat.voice_of(request) else None
@@ -102,8 +103,8 @@ class Answer:
         """
         audio = None
         if self._id is not None and self._request.audio is not None and self._speaks:
-            await self._keep(self._end)
             data = await self._service.sounds.encode(self._pcm(), self._request.audio.format)
+            await self._keep(self._end)
             audio = await aside(len(data), completion.audio_body, self._id, data, self._expires_at, self._text)
         return self._choice(audio)
 
@@ -163,10 +164,11 @@ class Answer:
     async def _keep(self, done: TurnDone) -> None:
         if self._id is not None and self._speaks:
             self._kept = True
-            await self._service.answers.keep(self._spoken(self._id, self._text, done.origin))
+            spoken = self._spoken(self._id, self._text, done.origin)
+            await self._bill.settle(lambda entry: self._service.answers.keep(spoken, entry))
 
     def _pcm(self) -> Pcm:
         return Pcm(self._sound.getvalue(), SPOKEN_RATE)
 
     def _spoken(self, answer_id: str, text: str, origin: str | None) -> SpokenAnswer:
-        return SpokenAnswer(answer_id, self._project, text, self._pcm(), self._expires_at, origin)
+        return SpokenAnswer(answer_id, self._bill.caller.project, text, self._pcm(), self._expires_at, origin)

@@ -16,6 +16,7 @@ from vivavoce.core.errors import NotFound
 from vivavoce.core.models import Model
 from vivavoce.server.aiml import LikeAiml
 from vivavoce.server.arriving import Arriving
+from vivavoce.server.billed import Billed
 from vivavoce.server.caller import caller_of
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
@@ -158,7 +159,7 @@ def create_app(service: Service) -> ASGIApp:
     ]
     routes += [Route("/v1", pages.root), Route(f"{FOLDER}{{name}}", playground.file)]
     # Not `Starlette`, whose own error page would come before ours.
-    app: ASGIApp = Router(routes, redirect_slashes=False)
+    app: ASGIApp = Billed(Router(routes, redirect_slashes=False), service.ledger)
     if service.replies is not None:
         app = Idempotent(app, service.replies)
     app = Edge(app, service.access, callers, routes)

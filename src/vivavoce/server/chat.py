@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
+from vivavoce.account.ledger import Bill, Meter, in_all
 from vivavoce.core.aside import aside
 from vivavoce.core.engines import Responder
 from vivavoce.core.errors import unknown_voice
@@ -15,6 +16,7 @@ from vivavoce.core.tasks import together
 from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
 from vivavoce.server.answer import Answer
+from vivavoce.server.billed import bill_of, metered
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, read_body, send_whole, while_connected
 from vivavoce.server.observed import WatchedTurns
@@ -50,6 +52,8 @@ class ChatCompletions:
         body = await read_body(receive, dict(scope["headers"]), self._service.body_bytes)
         request = await aside(len(body), chat.decode, body, strict=self._service.strict)
         model = self._service.model(request.model, caller_of(scope))
+        bill = bill_of(scope)
+        bill.of(request.model, model)
         voice = chat.voice_of(request)
         if voice is not None and model.card.voices and voice not in model.card.voices:
             raise unknown_voice(voice, model.card.voices)
@@ -60,11 +64,10 @@ class ChatCompletions:
         if request.store:
             keeping = await aside(len(body), Keeping, self._service, request, body, scope)
         del body  # tens of megabytes, which would be kept for as long as the answer takes
-        project = caller_of(scope).project
-        answers = Answers(self._service, model, model.responder, request, project, keeping)
+        answers = Answers(self._service, model, model.responder, request, bill, keeping)
         needs = model.answering(hears=any(chat.recordings(request)), speaks=voice is not None)
         work = answers.stream(send) if request.stream else answers.whole(send)
-        await while_connected(receive, self._service.door.within(project, needs, work))
+        await while_connected(receive, self._service.door.within(caller_of(scope).project, needs, work))
 
 
 class Answers:
@@ -76,27 +79,28 @@ class Answers:
         model: Model,
         responder: Responder,
         request: ChatRequest,
-        project: str,
+        bill: Bill,
         keeping: Keeping | None,
     ) -> None:
         """`keeping` keeps them together as a stored completion."""
         self._service = service
-        self._project = project
+        self._bill = bill
         self._keeping = keeping
         self._respond = WatchedTurns(responder, service.watch, model.name, streamed=bool(request.stream)).respond
         self._request = request
         fingerprint = hashlib.sha256(f"{model.name} {model.card}".encode()).hexdigest()[:10]
         self._head = Head(completion_id(), int(time.time()), model.snapshot, f"fp_{fingerprint}")
-        self._answers = [Answer(service, project, request, self._head)]
+        self._answers = [Answer(service, bill, request, self._head)]
         while len(self._answers) < (request.n or 1):
-            self._answers.append(Answer(service, project, request, self._head, self._answers[-1]))
+            self._answers.append(Answer(service, bill, request, self._head, self._answers[-1]))
 
     async def whole(self, send: Send) -> None:
         """Answer in one piece."""
         turn = await self._turn()
-        await together([self._respond(each, answer.take) for each, answer in self._turns(turn)])
+        await together([self._respond(each, metered(answer.take, meter)) for each, answer, meter in self._asked(turn)])
         choices = [await answer.choice() for answer in self._answers]
         await self._keep(turn)
+        await self._bill.settle()
         size = sum(map(completion.size, choices))
         metadata = self._request.metadata or {} if self._keeping else None
         body = await aside(size, completion.encode, self._head, choices, self._usage(), metadata)
@@ -108,8 +112,10 @@ class Answers:
         try:
             async with outlet.pinging(self._service.patience_s, self._service.ping_s):
                 turn = await self._turn()
-                await together([self._respond(each, answer.streaming_to(outlet)) for each, answer in self._turns(turn)])
+                sends = [(each, answer.streaming_to(outlet), meter) for each, answer, meter in self._asked(turn)]
+                await together([self._respond(each, metered(send, meter)) for each, send, meter in sends])
                 await self._keep(turn)
+                await self._bill.settle()
                 usage = usage_event(self._head, self._usage()) if self._request.include_usage else b""
                 await outlet.write(usage + DONE)
         except asyncio.CancelledError:
@@ -118,13 +124,14 @@ class Answers:
             raise
         await outlet.finish()
 
-    def _turns(self, turn: Turn) -> list[tuple[Turn, Answer]]:
-        """The turn of each answer: the same, but that those after the first are to be others."""
+    def _asked(self, turn: Turn) -> list[tuple[Turn, Answer, Meter]]:
+        """The turn of each answer, and its meter: the same, but that those after the first are to be others."""
         chosen = turn.sampling
         warm = OTHERS_TEMPERATURE if chosen.temperature is None else chosen.temperature
         seeds = [None if chosen.seed is None else chosen.seed ^ answer.index for answer in self._answers[1:]]
         others = [replace(turn, sampling=replace(chosen, temperature=warm, seed=seed)) for seed in seeds]
-        return list(zip([turn, *others], self._answers, strict=True))
+        meters = self._bill.asked(turn, len(self._answers))
+        return list(zip([turn, *others], self._answers, meters, strict=True))
 
     async def _keep(self, turn: Turn) -> None:
         if self._keeping is not None:
@@ -133,10 +140,7 @@ class Answers:
 
     def _usage(self) -> Usage:
         """The prompt once, and what every answer cost."""
-        each = [answer.usage for answer in self._answers]
-        first = each[0]
-        text, audio = sum(usage.text_out for usage in each), sum(usage.audio_out for usage in each)
-        return Usage(first.text_in, first.audio_in, text, audio, first.cached)
+        return in_all([answer.usage for answer in self._answers])
 
     async def _turn(self) -> Turn:
         # One after another: side by side they would wait for one another in the media process's line.
@@ -144,11 +148,11 @@ class Answers:
         words = await self._read(list(files.files(self._request)))
         said: dict[int, Speech] = {}
         for index, answer_id in chat.references(self._request):
-            found = await self._service.answers.find(answer_id, self._project)
+            found = await self._service.answers.find(answer_id, self._bill.caller.project)
             if found is None:
                 raise chat.not_found(index, answer_id)
             said[index] = found
-        return replace(chat.to_turn(self._request, {**heard, **words}, said), project=self._project)
+        return replace(chat.to_turn(self._request, {**heard, **words}, said), project=self._bill.caller.project)
 
     async def _listen(self, recording: chat.Recording) -> Speech:
         pcm = await self._service.sounds.decode(await _sound(recording))

@@ -73,7 +73,7 @@ class Idempotent:
         work = _Work(_digest(caller_of(scope).project.encode(), keys[0]), send, self._replies.largest)
         try:
             await self._work(work, scope, receive)
-        except _Decided as decided:
+        except Decided as decided:
             if isinstance(decided.outcome, PublicError):
                 raise decided.outcome from None
             await _again(decided.outcome, send)
@@ -100,22 +100,22 @@ class Idempotent:
         """Take the key for this request.
 
         Raises:
-            _Decided: there is nothing to do.
+            Decided: there is nothing to do.
         """
         try:
             async with asyncio.timeout(DECIDE_S):
                 while (other := self._works.get(work.name)) is not None:
                     if other.request != work.request:
-                        raise _Decided(KeyReused())
+                        raise Decided(KeyReused())
                     if other.settled.is_set():
-                        raise _Decided(KeyInUse(other.patience_s))
+                        raise Decided(KeyInUse(other.patience_s))
                     await other.settled.wait()
         except TimeoutError:
-            raise _Decided(KeyInUse(1.0)) from None
+            raise Decided(KeyInUse(1.0)) from None
         self._works[work.name] = work
         kept = await self._replies.find(work.name)
         if kept is not None:
-            raise _Decided(kept if kept.request == work.request else KeyReused())
+            raise Decided(kept if kept.request == work.request else KeyReused())
         work.settled.set()
 
     async def _end(self, work: "_Work") -> None:
@@ -212,7 +212,7 @@ class _RequestDigest:
         return self._hash.hexdigest()
 
 
-class _Decided(Exception):
+class Decided(Exception):
     """Raised out of `receive`, through the route that reads its body: nothing is to be worked on."""
 
     def __init__(self, outcome: Reply | PublicError) -> None:

@@ -12,6 +12,7 @@ from vivavoce.documents.reading import Documents
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
+from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
@@ -39,6 +40,7 @@ class Service:
     answers: Answers
     completions: Completions
     keys: KeyRing
+    ledger: Ledger
     access: Access
     ready: Callable[[], bool]
     documents: Documents = field(default_factory=Documents)

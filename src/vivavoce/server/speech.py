@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
+from vivavoce.account.ledger import Bill
 from vivavoce.audio.wav import wav_header
 from vivavoce.core.aside import aside
 from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE
@@ -15,6 +16,7 @@ from vivavoce.core.streams import once
 from vivavoce.core.tokens import text_tokens
 from vivavoce.core.turn import TurnDone, Usage
 from vivavoce.core.watching import Watching
+from vivavoce.server.billed import bill_of
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, read_body, while_connected
 from vivavoce.server.growing import encoded
@@ -47,17 +49,19 @@ class Speech:
         request = await aside(len(body), speech.decode, body, strict=self._service.strict)
         caller = caller_of(scope)
         model = self._service.model(request.model, caller)
+        bill = bill_of(scope)
+        bill.of(request.model, model)
         if model.speaker is None:
             raise no_access(request.model)
         if model.card.voices and request.voice_name not in model.card.voices:
             raise unknown_voice(request.voice_name, model.card.voices, "voice")
-        work = self._read(model.speaker, request, send)
+        work = self._read(model.speaker, request, bill, send)
         await while_connected(receive, self._service.door.within(caller.project, model.needs("speak"), work))
 
-    async def _read(self, speaker: Speaker, request: SpeechRequest, send: Send) -> None:
+    async def _read(self, speaker: Speaker, request: SpeechRequest, bill: Bill, send: Send) -> None:
         plain = request.form in PLAIN
         with watching_turn(self._service.watch, "speech", request.model, streamed=plain) as work:
-            reading = Reading(self._service, speaker, request, work)
+            reading = Reading(self._service, speaker, request, bill, work)
             await (reading.events(send) if request.stream_format == "sse" else reading.sound(send))
             work.told(TurnDone(usage=reading.usage))
 
@@ -65,12 +69,14 @@ class Speech:
 class Reading:
     """One text read aloud, and how much of it has been said."""
 
-    def __init__(self, service: Service, speaker: Speaker, request: SpeechRequest, work: Watching) -> None:
+    def __init__(self, service: Service, speaker: Speaker, request: SpeechRequest, bill: Bill, work: Watching) -> None:
         """`work` is told of every sound."""
         self._service = service
         self._speaker = speaker
         self._request = request
         self._work = work
+        self._bill = bill
+        (self._meter,) = bill.asked(Usage(text_in=text_tokens(request.input)), characters=len(request.input))
         self._samples = 0
 
     @property
@@ -84,6 +90,7 @@ class Reading:
         async with aclosing(self._bytes()) as parts:
             async for part in parts:
                 await outlet.write(part)
+        await self._settle()
         await outlet.finish()
 
     async def events(self, send: Send) -> None:
@@ -100,8 +107,14 @@ class Reading:
             if waiting:
                 await outlet.write(speech.audio_delta(bytes(waiting)))
             usage = self.usage
+            await self._settle()
             await outlet.write(speech.audio_done(usage.text_in, usage.audio_out) + DONE)
         await outlet.finish()
+
+    async def _settle(self) -> None:
+        """Write down what it has cost, before the last of it is sent."""
+        self._meter.told(TurnDone(usage=self.usage))
+        await self._bill.settle()
 
     async def _bytes(self) -> AsyncGenerator[bytes, None]:
         """The bytes of the file in the format asked for, as they are made."""
@@ -127,6 +140,7 @@ class Reading:
                     self._samples += sound.pcm.samples
                     yield sound.pcm.data
                     self._work.told(sound)
+                    self._meter.told(sound)
         if not self._samples:  # of a text without words: players take a short silence, and not every one an empty file
             self._samples = FRAME_SAMPLES
             yield bytes(FRAME_SAMPLES * SAMPLE_BYTES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from starlette.types import Message, Receive, Scope, Send
 
+from vivavoce.account.ledger import Bill
 from vivavoce.audio.limits import MIN_SECONDS, Limits
 from vivavoce.audio.sniff import sniff
 from vivavoce.audio.wav import read_wav
@@ -15,8 +16,10 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
 from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
 from vivavoce.core.streams import once
+from vivavoce.core.turn import TurnDone
 from vivavoce.core.watching import Watching
 from vivavoce.server.aiml import call_of
+from vivavoce.server.billed import bill_of
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, send_whole, while_connected
 from vivavoce.server.forms import chunks, read_form
@@ -48,6 +51,7 @@ class Asked:
     request: TranscriptionRequest
     ask: Hearing
     transcriber: Transcriber
+    bill: Bill
 
 
 class Transcriptions:
@@ -82,9 +86,11 @@ class Transcriptions:
         ask = transcription.hearing(request, translate=self._translate, strict=strict)
         caller = caller_of(scope)
         model = self._service.model(request.model, caller)
+        bill = bill_of(scope)
+        bill.of(request.model, model)
         if model.transcriber is None:
             raise no_access(request.model)
-        asked = Asked(request, replace(ask, project=caller.project), model.transcriber)
+        asked = Asked(request, replace(ask, project=caller.project), model.transcriber, bill)
         work = self._hear_all(asked, data, send)
         await while_connected(receive, self._service.door.within(caller.project, model.needs("hear"), work))
 
@@ -120,10 +126,11 @@ class Transcriptions:
         pcm = await self._decode(data)
         work.told(pcm)
         answer = Answer(asked.request, pcm.seconds, translated=self._translate)
-        async with aclosing(self._hear(asked, pcm)) as heard:
+        async with aclosing(self._hear(asked, pcm, answer)) as heard:
             async for transcript in heard:
                 answer.add(transcript)
         body, kind = answer.body()
+        await asked.bill.settle()
         await send_whole(send, 200, [(b"content-type", kind.encode())], body)
 
     async def _stream(self, asked: Asked, data: bytes, send: Send, work: Watching) -> None:
@@ -132,13 +139,17 @@ class Transcriptions:
             pcm = await self._decode(data)
             work.told(pcm)
             answer = Answer(asked.request, pcm.seconds, translated=False)
-            async with aclosing(self._hear(asked, pcm)) as heard:
+            async with aclosing(self._hear(asked, pcm, answer)) as heard:
                 async for transcript in heard:
                     await outlet.write(answer.add(transcript))
+            await asked.bill.settle()
             await outlet.write(answer.done() + DONE)
         await outlet.finish()
 
-    async def _hear(self, asked: Asked, pcm: Pcm) -> AsyncGenerator[Transcript, None]:
+    async def _hear(self, asked: Asked, pcm: Pcm, answer: Answer) -> AsyncGenerator[Transcript, None]:
+        """The words of a recording, stretch by stretch, each of which is taken into the `answer`."""
+        (meter,) = asked.bill.asked(answer.usage)  # with no words yet: what it is to hear
+        meter.told(pcm)
         async with aclosing(asked.transcriber.transcribe(once(pcm), asked.ask)) as heard:
             async for transcript in heard:
                 # An engine that translates says that its text is English; one that cannot says what it heard.
@@ -146,6 +157,8 @@ class Transcriptions:
                     raise transcription_errors.cannot_translate()
                 if transcript.final:
                     yield transcript
+                    meter.told(transcript)
+        meter.told(TurnDone(usage=answer.usage))
 
     async def _decode(self, data: bytes) -> Pcm:
         """The sound of a recording, with this endpoint's own words for what is wrong with it."""

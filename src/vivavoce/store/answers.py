@@ -11,6 +11,7 @@ from vivavoce.core.turn import Speech
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
 from vivavoce.store.files import Files, forget_expired
+from vivavoce.store.ledger import Entry, append
 from vivavoce.store.together import Together
 
 LIFETIME_S = 3600
@@ -53,13 +54,16 @@ class Answers:
         """When an answer given now expires, in Unix seconds."""
         return int(self._now()) + LIFETIME_S
 
-    async def keep(self, answer: SpokenAnswer) -> None:
-        """Keep an answer; it can be found when this returns, and after a restart."""
-        await self._kept.add(answer)
+    async def keep(self, answer: SpokenAnswer, entry: Entry | None = None) -> None:
+        """Keep an answer; it can be found when this returns, and after a restart.
+
+        Its `entry` in the ledger, if there is one, is written in the same transaction.
+        """
+        await self._kept.add((answer, entry))
 
     def keep_later(self, answer: SpokenAnswer) -> None:
         """Keep an answer some time soon: for one that was broken off."""
-        self._database.write_later(lambda connection: self._write(connection, [answer]))
+        self._database.write_later(lambda connection: self._write(connection, [(answer, None)]))
 
     async def find(self, answer_id: str, project: str) -> Speech | None:
         """A kept answer; None where there is none of that id, project and age."""
@@ -84,7 +88,7 @@ class Answers:
         """Delete what has expired."""
         await self._database.write(lambda connection: forget_expired(connection, answers, self._files, self._now()))
 
-    def _write(self, connection: Connection, spoken: Sequence[SpokenAnswer]) -> None:
+    def _write(self, connection: Connection, spoken: Sequence[tuple[SpokenAnswer, Entry | None]]) -> None:
         rows = [
             {
                 "id": answer.id,
@@ -94,8 +98,9 @@ class Answers:
                 "origin": answer.origin,
                 "expires_at": answer.expires_at,
             }
-            for answer in spoken
+            for answer, _ in spoken
         ]
         connection.execute(insert(answers), rows)
+        append(connection, [entry for _, entry in spoken if entry is not None])
         connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
-        self._files.write({answer.id: answer.pcm.data for answer in spoken})
+        self._files.write({answer.id: answer.pcm.data for answer, _ in spoken})

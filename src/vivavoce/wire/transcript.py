@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from vivavoce.core.captions import captions, space_before, whole_text
 from vivavoce.core.engines import Transcript
 from vivavoce.core.tokens import text_tokens
+from vivavoce.core.turn import Usage
 from vivavoce.core.usage import HEARD_TOKENS_A_SECOND, ROUNDING_SLACK
 from vivavoce.wire.certainty import Logprob, log_of, logprobs
 from vivavoce.wire.languages import language_name
@@ -113,6 +114,12 @@ class Answer:
         """All words so far."""
         return whole_text([transcript.text for transcript in self._heard])
 
+    @property
+    def usage(self) -> Usage:
+        """What it has cost so far, in tokens."""
+        audio = int(self._seconds * HEARD_TOKENS_A_SECOND + ROUNDING_SLACK)
+        return Usage(text_tokens(self._request.prompt or ""), audio, text_tokens(self.text) + EDGE_TOKENS)
+
     def add(self, transcript: Transcript) -> bytes:
         """Take the next stretch; give its event, nothing where it holds no words."""
         first = not self.text
@@ -179,10 +186,9 @@ class Answer:
     def _usage(self) -> TokenUsage | DurationUsage:
         if not self._request.counts_tokens:
             return self._duration()
-        audio = int(self._seconds * HEARD_TOKENS_A_SECOND + ROUNDING_SLACK)
-        text = text_tokens(self._request.prompt or "")
-        said = text_tokens(self.text) + EDGE_TOKENS
-        return TokenUsage(text + audio + said, text + audio, InputTokens(text, audio), said)
+        used = self.usage
+        read = used.text_in + used.audio_in
+        return TokenUsage(read + used.text_out, read, InputTokens(used.text_in, used.audio_in), used.text_out)
 
     def _duration(self) -> DurationUsage:
         return DurationUsage(math.ceil(self._seconds - ROUNDING_SLACK))
