@@ -108,6 +108,8 @@ async def test_batches_and_what_was_refused_are_told_apart(books: Ledger) -> Non
     sums = {batch: (await books.sums(Wanted(batch=batch)))[0] for batch in (None, True, False)}
     assert {batch: each.text_in for batch, each in sums.items()} == {None: 3, True: 2, False: 1}
     assert (sums[None].requests, sums[None].refused) == (2, 1)
+    apart = await books.sums(Wanted(by=("batched",)))
+    assert [(each.group, each.text_in) for each in apart] == [({"batched": False}, 1), ({"batched": True}, 2)]
 
 
 counts = st.integers(0, 2**31)
@@ -131,7 +133,7 @@ entries = st.lists(
 @settings(max_examples=10, deadline=None)
 @given(
     made=entries,
-    by=st.lists(st.sampled_from(GROUPS), unique=True),
+    by=st.lists(st.sampled_from(list(GROUPS)), unique=True),
     width_s=st.sampled_from([None, 60, DAY_S]),
 )
 def test_however_rows_are_grouped_their_sums_are_the_same(

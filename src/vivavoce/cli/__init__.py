@@ -21,6 +21,7 @@ from vivavoce.cli import (
     selftest,
     serve,
     transcribe,
+    usage,
 )
 
 MISUNDERSTOOD = 2
@@ -38,6 +39,7 @@ COMMANDS = (
     say.say,
     transcribe.transcribe,
     models.models,
+    usage.usage,
     pull.pull,
     remove.remove,
     selftest.selftest,

@@ -22,6 +22,7 @@ Job: TypeAlias = Callable[[Connection], None]
 if it fails."""
 
 WAITING_JOBS = 1000
+FILE = "vivavoce.db"
 
 tables = MetaData()
 
@@ -63,7 +64,7 @@ class Database:
                 f"another vivavoce server uses the data folder {folder}; a second one needs its own: "
                 "set [store] folder and [server] port in its configuration"
             ) from None
-        engine = create_engine(f"sqlite:///{folder / 'vivavoce.db'}", hide_parameters=True)
+        engine = create_engine(f"sqlite:///{folder / FILE}", hide_parameters=True)
         event.listen(engine, "connect", _settle)
         database = cls(engine, lock)
         try:
@@ -71,7 +72,7 @@ class Database:
         except BaseException as error:
             await database.close()
             if isinstance(error, SQLAlchemyError):
-                raise OSError(f"{folder / 'vivavoce.db'} cannot be used: {type(error).__name__}") from None
+                raise OSError(f"{folder / FILE} cannot be used: {type(error).__name__}") from None
             raise
         database._writer = asyncio.create_task(database._write_for_ever())
         return database

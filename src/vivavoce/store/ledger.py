@@ -4,7 +4,7 @@ Money is in whole millionths of a millionth of a dollar (`account.prices.UNIT`),
 exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -71,7 +71,11 @@ for verb in ("UPDATE", "DELETE"):
     event.listen(ledger, "after_create", DDL(guard).execute_if(dialect="sqlite"))
 
 SUMMED = ("text_in", "audio_in", "cached", "text_out", "audio_out", "reasoning", "characters", "heard_ms", "said_ms")
-GROUPS = ("project", "key", "kind", "model", "alias", "batch", "status")
+GROUPS: dict[str, ColumnElement[Any]] = {
+    **{name: ledger.c[name] for name in ("project", "key", "kind", "model", "alias", "batch", "status")},
+    "batched": ledger.c.batch.is_not(None),
+}
+"""What rows may be grouped by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ class Wanted:
     """How long each stretch of time is, counted from 1970; None: there is one."""
     by: Sequence[str] = ()
     """Of `GROUPS`."""
-    only: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Of `GROUPS`, with the values they may have."""
     batch: bool | None = None
     """Whether only batches' requests are wanted, or only others."""
@@ -182,7 +186,7 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
 def statement(wanted: Wanted) -> Select[Any]:
     """What a database is asked; `summed` reads its answer."""
     start = ledger.c.at - ledger.c.at % wanted.width_s if wanted.width_s else ledger.c.at * 0
-    groups = [ledger.c[name] for name in wanted.by]
+    groups = [GROUPS[name] for name in wanted.by]
     refused = ledger.c.status == "refused"
     costs = [column for name in ("cost_in", "cost_out") for column in _in_two_parts(ledger.c[name])]
     sums = [func.sum(ledger.c[name]) for name in SUMMED]
