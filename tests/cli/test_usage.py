@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from vivavoce.store.database import Database
 from vivavoce.store.ledger import Ledger
 
 DAY_S = 86_400
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 MINI = "gpt-4o-mini-audio-preview-2024-12-17"
 
 
@@ -93,7 +95,8 @@ def test_a_terminal_gets_a_table_with_a_chart_and_the_days_between(tmp_path: Pat
     rows = [line.split() for line in seen.splitlines() if line.strip().startswith("20")]
     assert [row[1] for row in rows] == ["1", "0", "2"]
     assert [row[-1].count("█") for row in rows] == [BAR, 0, BAR // 4]
-    total = next(line.split() for line in seen.splitlines() if line.strip().startswith("all"))
+    plain = STYLE.sub("", seen)
+    total = next(line.split() for line in plain.splitlines() if line.split()[:1] == ["all"])
     assert (total[1], total[-1]) == ("3", "1.2500")
 
 
