@@ -167,12 +167,12 @@ def models(config: Config, engines: Mapping[str, Engine], memory: Memory | None 
         responder = _responder(settings, engines, hear, speak)
         carried = loads(settings, {engine: each.pool for engine, each in engines.items()})
         for alias in (name, *settings.aliases):
-            price = _price(settings.price or PRICES.get(alias))
+            price = price_of(settings.price or PRICES.get(alias))
             found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, piecewise, speak, price, carried)
     return found
 
 
-def _price(written: PriceConfig | None) -> Price | None:
+def price_of(written: PriceConfig | None) -> Price | None:
     """A price as exactly as it was written."""
     if written is None:
         return None
