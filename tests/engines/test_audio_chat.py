@@ -44,7 +44,7 @@ USAGE = {
     "prompt_tokens": 30,
     "completion_tokens": 20,
     "prompt_tokens_details": {"audio_tokens": 10, "cached_tokens": 4},
-    "completion_tokens_details": {"audio_tokens": 15, "text_tokens": 5},
+    "completion_tokens_details": {"audio_tokens": 15, "text_tokens": 3, "reasoning_tokens": 2},
 }
 
 
@@ -128,7 +128,7 @@ async def test_each_dialect_is_the_same_answer(upstream: Upstream, make: Make, d
     assert isinstance(last, AudioDelta)
     assert last.text_end == len("Hello.")
     origin = None if dialect == "vllm-omni" else "audio_theirs"
-    assert done == TurnDone("stop", Usage(20, 10, 5, 15, 4), origin)
+    assert done == TurnDone("stop", Usage(20, 10, 5, 15, 4, 2), origin)
 
 
 WANTED: dict[str, dict[str, Any]] = {
@@ -182,7 +182,7 @@ async def test_an_answer_in_one_piece(upstream: Upstream, make: Make, status: in
     upstream.status, upstream.says = status, [json.dumps(WHOLE).encode()]
     events = await responded(make(stream=False))
     assert (text_of(events), sound_of(events)) == ("Hello.", WAVE.data)
-    assert events[-1] == TurnDone("stop", Usage(20, 10, 5, 15, 4), "audio_theirs")
+    assert events[-1] == TurnDone("stop", Usage(20, 10, 5, 15, 4, 2), "audio_theirs")
     assert upstream.asked[0]["audio"] == {"voice": "alloy", "format": "wav"}
     assert "stream" not in upstream.asked[0]
 

@@ -20,6 +20,7 @@ class Details(msgspec.Struct):
 
     cached_tokens: int | None = None
     audio_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 class Used(msgspec.Struct):
@@ -34,12 +35,14 @@ class Used(msgspec.Struct):
         """As usage of ours."""
         read, made = self.prompt_tokens_details or Details(), self.completion_tokens_details or Details()
         audio_in, audio_out = read.audio_tokens or 0, made.audio_tokens or 0
+        text_out = max(self.completion_tokens - audio_out, 0)
         return Usage(
             text_in=max(self.prompt_tokens - audio_in, 0),
             audio_in=audio_in,
-            text_out=max(self.completion_tokens - audio_out, 0),
+            text_out=text_out,
             audio_out=audio_out,
             cached=read.cached_tokens or 0,
+            reasoning=min(made.reasoning_tokens or 0, text_out),
         )
 
 
