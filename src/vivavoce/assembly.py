@@ -3,28 +3,28 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from vivavoce.carrying import loads
 from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
-from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig, PriceConfig
+from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig
 from vivavoce.core.admitted import admitted
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Card, Speaker, Synthesizer
 from vivavoce.core.listening import Piecewise
-from vivavoce.core.models import Model, ModelCard, Price
+from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.recalling import How, Memory, Recalling
 from vivavoce.core.speaking import ByLanguage, Phrased, Renamed
 from vivavoce.core.watching import Watch, Watched
 from vivavoce.core.wrappers import Fallback, Timed
-from vivavoce.defaults import PRICES, VOICES, snapshot
+from vivavoce.defaults import VOICES, snapshot
 from vivavoce.engines import registry
 from vivavoce.engines.child import EngineMissing, Spec
 from vivavoce.engines.pool import Pool
 from vivavoce.engines.pooled import Pooled
+from vivavoce.prices import PRICES, price_of
 
 ELSEWHERE_FIRST_S = 60.0
 """For an engine elsewhere: a prompt is read, a model may be loaded."""
@@ -170,14 +170,6 @@ def models(config: Config, engines: Mapping[str, Engine], memory: Memory | None 
             price = price_of(settings.price or PRICES.get(alias))
             found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, piecewise, speak, price, carried)
     return found
-
-
-def price_of(written: PriceConfig | None) -> Price | None:
-    """A price as exactly as it was written."""
-    if written is None:
-        return None
-    each = (written.text_in, written.text_out, written.audio_in, written.audio_out)
-    return Price(*(Decimal(repr(dollars)) for dollars in each))
 
 
 def _identity(settings: EngineConfig, engine: Engine) -> str:

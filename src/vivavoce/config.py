@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field, structs
 
 from vivavoce.core.phrases import FirstPiece
 from vivavoce.kinds import Mistake, Steps, meant, readable, wrong
+from vivavoce.prices import PriceConfig
 from vivavoce.toml_errors import Problem, Source, Weight, texts
 
 T = TypeVar("T")
@@ -96,15 +97,6 @@ class EngineConfig(Struct, forbid_unknown_fields=True):
     unload_after: Annotated[float, Meta(gt=0)] | None = None
     """Seconds after its last call at which a local engine's processes end; the next call starts them again."""
     options: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-class PriceConfig(Struct, forbid_unknown_fields=True):
-    """`[models."NAME"] price`: USD for a million tokens of each kind."""
-
-    text_in: Annotated[float, Meta(ge=0, le=1e6)] = 0
-    text_out: Annotated[float, Meta(ge=0, le=1e6)] = 0
-    audio_in: Annotated[float, Meta(ge=0, le=1e6)] = 0
-    audio_out: Annotated[float, Meta(ge=0, le=1e6)] = 0
 
 
 class ModelConfig(Struct, forbid_unknown_fields=True):

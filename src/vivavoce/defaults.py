@@ -6,7 +6,7 @@ import re
 import msgspec
 
 from vivavoce.catalogue import usage
-from vivavoce.config import Config, ConfigError, EngineConfig, ModelConfig, Names, PriceConfig
+from vivavoce.config import Config, ConfigError, EngineConfig, ModelConfig, Names
 from vivavoce.core.language import told_by_script
 from vivavoce.core.processes import cores
 from vivavoce.engines.options import ADDRESS
@@ -32,16 +32,6 @@ VOICES = (
     "verse",
 )
 """The original's."""
-MINI = PriceConfig(text_in=0.15, text_out=0.60, audio_in=10, audio_out=20)
-LARGE = PriceConfig(text_in=2.50, text_out=10, audio_in=40, audio_out=80)
-PRICES = {
-    "gpt-4o-mini-audio-preview": MINI,
-    "gpt-4o-mini-audio-preview-2024-12-17": MINI,
-    "gpt-4o-audio-preview": LARGE,
-    "gpt-4o-audio-preview-2024-12-17": LARGE,
-    "gpt-4o-audio-preview-2025-06-03": LARGE,
-}
-"""The original's, from its page of each model."""
 MOST_WORKERS = 4
 """An ear takes 120 MB in each."""
 CHAT_NAMES = [

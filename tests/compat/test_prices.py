@@ -14,10 +14,9 @@ from tests.compat.proxy import PACKAGES
 from tests.support.entries import rows
 from tests.support.serving import model, run
 from vivavoce.account.prices import cost, plain, usd
-from vivavoce.assembly import price_of
 from vivavoce.core.models import Model
 from vivavoce.core.turn import Usage
-from vivavoce.defaults import PRICES
+from vivavoce.prices import PRICES, price_of
 from vivavoce.testing import Calls
 
 LIMIT_S = 120
