@@ -46,6 +46,8 @@ class ServerConfig(Struct, forbid_unknown_fields=True):
     strict: bool = False
     aiml: bool = False
     """The AI/ML API's keys beside every `error`, and its status 201."""
+    meta_usage: bool = False
+    """What a chat cost, in the answer and its headers, as the AI/ML API says it."""
     metrics: bool = True
     """Whether `/metrics` is there; it takes a key where calls do."""
 

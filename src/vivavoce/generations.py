@@ -158,6 +158,7 @@ class Generations:
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             strict=config.server.strict,
             aiml=config.server.aiml,
+            meta_usage=config.server.meta_usage,
             replies=self._store.replies,
             watch=watch or Watches(),
             meters=self._meters if config.server.metrics else None,

@@ -1,6 +1,8 @@
 """`[server] aiml`: code that was written for the AI/ML API finds its errors and its status, OpenAI's clients theirs."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +11,13 @@ import pytest
 from httpx2 import Response
 
 from tests.support import audio
+from tests.support.entries import rows
 from tests.support.leaves import Fails
+from tests.support.schemas import events
 from tests.support.serving import MODEL, Served, Serving, model
+from vivavoce.account.prices import credits_of, plain, usd
 from vivavoce.core.errors import EngineFailed, Overloaded
+from vivavoce.core.models import Price
 from vivavoce.server.service import Access
 from vivavoce.testing import Hears
 
@@ -115,3 +121,19 @@ async def test_without_the_option_there_is_nothing_of_it(serving: Serving) -> No
     response = await served.http.post(CHAT, json={})
     assert set(response.json()) == {"error"}
     assert (await served.http.post(CHAT, json=BODY)).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_chat_says_what_it_cost_where_that_is_wanted(serving: Serving, stream: bool) -> None:
+    price = Price(Decimal("0.15"), Decimal("0.6"), Decimal(10), Decimal(20))
+    served = await serving(models={MODEL: replace(model(), price=price)}, meta_usage=True)
+    response = await served.http.post(CHAT, json=served.say(stream=stream, stream_options={"include_usage": stream}))
+    whole = json.loads(events(response.text)[-2]) if stream else response.json()
+    (row,) = await rows(served)
+    dollars = usd(row.cost_in + row.cost_out)
+    spent = whole["meta"]["usage"]
+    assert spent == {"credits_used": credits_of(dollars), "usd_spent": float(dollars)}
+    assert spent["credits_used"] > 0
+    assert Decimal(repr(spent["usd_spent"])) == dollars
+    told = [response.headers.get(f"x-aimlapi-{name}") for name in ("credits-used", "usd-spent")]
+    assert told == ([None, None] if stream else [str(spent["credits_used"]), plain(dollars)])

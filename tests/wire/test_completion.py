@@ -68,6 +68,12 @@ def test_details_of_usage_sum_to_their_totals() -> None:
     assert body.prompt_tokens + body.completion_tokens == body.total_tokens == 153
 
 
+def test_thoughts_are_told_apart_and_counted_once() -> None:
+    body = usage_body(Usage(text_out=9, audio_out=3, reasoning=4))
+    answer = body.completion_tokens_details
+    assert (answer.reasoning_tokens, answer.text_tokens, answer.audio_tokens, body.completion_tokens) == (4, 5, 3, 12)
+
+
 def test_no_more_is_cached_than_was_asked() -> None:
     assert usage_body(Usage(text_in=9, cached=5)).prompt_tokens_details.cached_tokens == 5
     assert usage_body(Usage(text_in=9, cached=50)).prompt_tokens_details.cached_tokens == 9

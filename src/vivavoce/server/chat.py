@@ -5,6 +5,7 @@ import hashlib
 import time
 from dataclasses import replace
 
+from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.account.ledger import Bill, Meter, in_all
@@ -15,6 +16,7 @@ from vivavoce.core.models import Model
 from vivavoce.core.tasks import together
 from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
+from vivavoce.server.aiml import meta, spent_headers
 from vivavoce.server.answer import Answer
 from vivavoce.server.billed import bill_of, metered
 from vivavoce.server.caller import caller_of
@@ -24,7 +26,7 @@ from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping
 from vivavoce.wire import chat, completion, files
 from vivavoce.wire.chunks import DONE, usage_event
-from vivavoce.wire.completion import Head
+from vivavoce.wire.completion import Head, Meta
 from vivavoce.wire.encoded import sound_bytes
 from vivavoce.wire.ids import completion_id
 from vivavoce.wire.models import not_a_chat_model
@@ -103,8 +105,9 @@ class Answers:
         await self._bill.settle()
         size = sum(map(completion.size, choices))
         metadata = self._request.metadata or {} if self._keeping else None
-        body = await aside(size, completion.encode, self._head, choices, self._usage(), metadata)
-        await send_whole(send, 200, [(b"content-type", b"application/json")], body)
+        body = await aside(size, completion.encode, self._head, choices, self._usage(), metadata, self._meta())
+        spent = spent_headers(self._bill.cost) if self._service.meta_usage else []
+        await send_whole(send, 200, [(b"content-type", b"application/json"), *spent], body)
 
     async def stream(self, send: Send) -> None:
         """Answer event by event. An error before the first is an HTTP error, a later one the last event."""
@@ -116,7 +119,7 @@ class Answers:
                 await together([self._respond(each, metered(send, meter)) for each, send, meter in sends])
                 await self._keep(turn)
                 await self._bill.settle()
-                usage = usage_event(self._head, self._usage()) if self._request.include_usage else b""
+                usage = usage_event(self._head, self._usage(), self._meta()) if self._request.include_usage else b""
                 await outlet.write(usage + DONE)
         except asyncio.CancelledError:
             for answer in self._answers:
@@ -141,6 +144,10 @@ class Answers:
     def _usage(self) -> Usage:
         """The prompt once, and what every answer cost."""
         return in_all([answer.usage for answer in self._answers])
+
+    def _meta(self) -> Meta | UnsetType:
+        """What it cost in money, where that is told; its row is made."""
+        return meta(self._bill.cost) if self._service.meta_usage else UNSET
 
     async def _turn(self) -> Turn:
         # One after another: side by side they would wait for one another in the media process's line.

@@ -45,10 +45,19 @@ NO_KEY = (
     "(i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank username) if you're accessing the "
     "API from your browser and are prompted for a username and password. Keys are made by whoever runs this server."
 )
+EXPOSED = (
+    b"X-Request-ID",
+    b"X-Client-Request-Id",
+    b"Idempotent-Replayed",
+    b"Retry-After",
+    b"x-aimlapi-credits-used",
+    b"x-aimlapi-usd-spent",
+)
+"""What pages from elsewhere may read."""
 ALWAYS = [
     (b"openai-version", b"2020-10-01"),
     (b"x-content-type-options", b"nosniff"),
-    (b"access-control-expose-headers", b"X-Request-ID, X-Client-Request-Id, Idempotent-Replayed, Retry-After"),
+    (b"access-control-expose-headers", b", ".join(EXPOSED)),
 ]
 CLIENTS_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 

@@ -49,6 +49,8 @@ class Service:
     strict: bool = False
     aiml: bool = False
     """Whether errors have the AI/ML API's keys too, and chats its status."""
+    meta_usage: bool = False
+    """Whether chats say what they cost, as with the AI/ML API."""
     replies: Replies | None = None
     """None: an `Idempotency-Key` is not looked at."""
     patience_s: float = 10.0

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from vivavoce.core.turn import ToolCallDelta, Usage
-from vivavoce.wire.completion import FinishReason, Head, UsageBody, usage_body
+from vivavoce.wire.completion import FinishReason, Head, Meta, UsageBody, usage_body
 from vivavoce.wire.logprobs import ChosenToken, Logprobs
 
 DONE = b"data: [DONE]\n\n"
@@ -77,6 +77,7 @@ class Chunk(Struct):
     system_fingerprint: str
     choices: list[ChunkChoice]
     usage: UsageBody | UnsetType | None = UNSET
+    meta: Meta | UnsetType = UNSET
 
 
 class ChunkEncoder:
@@ -196,12 +197,14 @@ def _sounding(data: str) -> DeltaBody:
     return DeltaBody(audio=AudioDeltaBody(data=data))
 
 
-def usage_event(head: Head, usage: Usage) -> bytes:
+def usage_event(head: Head, usage: Usage, meta: Meta | UnsetType = UNSET) -> bytes:
     """The event with what all answers together have cost; `[DONE]` follows it."""
-    return _event(head, [], usage_body(usage))
+    return _event(head, [], usage_body(usage), meta)
 
 
-def _event(head: Head, choices: list[ChunkChoice], usage: UsageBody | UnsetType | None) -> bytes:
+def _event(
+    head: Head, choices: list[ChunkChoice], usage: UsageBody | UnsetType | None, meta: Meta | UnsetType = UNSET
+) -> bytes:
     chunk = Chunk(
         head.id,
         "chat.completion.chunk",
@@ -211,5 +214,6 @@ def _event(head: Head, choices: list[ChunkChoice], usage: UsageBody | UnsetType 
         head.fingerprint,
         choices,
         usage,
+        meta,
     )
     return b"data: " + msgspec.json.encode(chunk) + b"\n\n"

@@ -46,6 +46,20 @@ class UsageBody(Struct):
     completion_tokens_details: CompletionDetails
 
 
+class Spent(Struct):
+    """What a request cost."""
+
+    credits_used: int
+    """Two million are a dollar."""
+    usd_spent: float
+
+
+class Meta(Struct):
+    """What the AI/ML API says of a request, where that is wanted. Source: its schema of these models."""
+
+    usage: Spent
+
+
 class AudioBody(Struct):
     """A spoken answer."""
 
@@ -105,6 +119,7 @@ class Completion(Struct):
     service_tier: Literal["default"]
     system_fingerprint: str
     metadata: dict[str, str] | UnsetType = UNSET
+    meta: Meta | UnsetType = UNSET
 
 
 class Head(Struct):
@@ -126,7 +141,11 @@ def usage_body(usage: Usage) -> UsageBody:
         answer,
         prompt + answer,
         PromptDetails(min(usage.cached, usage.text_in), usage.audio_in, usage.text_in),
-        CompletionDetails(audio_tokens=usage.audio_out, text_tokens=usage.text_out),
+        CompletionDetails(
+            reasoning_tokens=usage.reasoning,
+            audio_tokens=usage.audio_out,
+            text_tokens=usage.text_out - usage.reasoning,
+        ),
     )
 
 
@@ -163,7 +182,13 @@ def size(choice: Choice) -> int:
     return sound + TOKEN_BYTES * sum(1 + len(token.top_logprobs) for token in tokens)
 
 
-def encode(head: Head, choices: list[Choice], usage: Usage, metadata: dict[str, str] | None = None) -> bytes:
+def encode(
+    head: Head,
+    choices: list[Choice],
+    usage: Usage,
+    metadata: dict[str, str] | None = None,
+    meta: Meta | UnsetType = UNSET,
+) -> bytes:
     """The bytes of a whole completion; of one that is stored with its `metadata`."""
     body = Completion(
         head.id,
@@ -175,5 +200,6 @@ def encode(head: Head, choices: list[Choice], usage: Usage, metadata: dict[str, 
         "default",
         head.fingerprint,
         UNSET if metadata is None else metadata,
+        meta,
     )
     return msgspec.json.encode(body)
