@@ -23,6 +23,7 @@ from vivavoce.wire.stored_messages import StoredMessage
 from vivavoce.wire.transcript import LongAnswer, ShortAnswer, TextDelta, TextDone
 from vivavoce.wire.transcription import FormUpload, JsonUpload
 from vivavoce.wire.transcription_errors import FailedTranscription
+from vivavoce.wire.usage import CompletionsUsageQuery, CostsQuery, UsagePage, UsageQuery
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 SECTIONS: dict[str, list[type[Struct]]] = {
@@ -39,6 +40,8 @@ SECTIONS: dict[str, list[type[Struct]]] = {
     "Transcriptions: the events": [TextDelta, TextDone],
     "Errors": [Envelope, FailedTranscription, FlatError],
     "Models and voices": [ModelList, VoiceList, SpeechModels],
+    "Usage and costs: the requests": [UsageQuery, CompletionsUsageQuery, CostsQuery],
+    "Usage and costs: the answers": [UsagePage],
 }
 HEADERS = "Headers"
 NOT_SERVED = "Endpoints that are not served"

@@ -29,6 +29,7 @@ from vivavoce.server.speech import Speech
 from vivavoce.server.spoken import SpokenAnswers
 from vivavoce.server.stored import StoredCompletions
 from vivavoce.server.transcriptions import Transcriptions
+from vivavoce.server.usage import UsagePages
 from vivavoce.server.voices import Choices
 from vivavoce.telemetry.meters import CONTENT_TYPE
 from vivavoce.wire import models as wire
@@ -151,6 +152,7 @@ def create_app(service: Service) -> ASGIApp:
         "retrieve-project-api-key": keys.retrieve,
         "delete-project-api-key": keys.delete,
         "rotateProjectApiKey": keys.rotate,
+        **UsagePages(service).by_operation(),
     }
     routes = [
         Route(f"{prefix}{operation.path}", answers[operation.id], methods=[operation.method])

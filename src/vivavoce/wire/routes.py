@@ -7,6 +7,7 @@ from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
 from vivavoce.wire.errors import Envelope
 from vivavoce.wire.listing import CompletionsQuery, Query
+from vivavoce.wire.metering import METERING
 from vivavoce.wire.models import ModelBody, ModelList
 from vivavoce.wire.operation import EVENTS, FORM, FOUND, HTML, JSON, LISTED, PAGE, PLAIN, POST, Kinds, Operation
 from vivavoce.wire.pages import About, Health, SpeechModels, VoiceList
@@ -148,4 +149,5 @@ OPERATIONS = (
     Operation("listVoices", "GET", "/audio/voices", "All voices that read aloud.", {JSON: (VoiceList,)}),
     Operation("listSpeechModels", "GET", "/audio/models", "All models that read aloud.", {JSON: (SpeechModels,)}),
     *ADMINISTERING,
+    *METERING,
 )
