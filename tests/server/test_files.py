@@ -10,6 +10,7 @@ import pytest
 from tests.documents.making import bombs, document, lines, pages, pdf, stream
 from tests.support.serving import MODEL, Serving, model
 from tests.support.waiting import until
+from vivavoce.core import admitted
 from vivavoce.core.turn import Speech, Text
 from vivavoce.documents import reading
 from vivavoce.documents.reading import Documents
@@ -112,6 +113,7 @@ async def test_a_pdf_that_takes_long_holds_nobody_up_and_ends_with_its_reader(
 
 async def test_readers_that_find_no_place_may_try_again(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "AT_ONCE", 0)
+    monkeypatch.setattr(admitted, "ADMITTED_S", 0.01)
     served = await serving(documents=Documents(wait_s=0))
     response = await served.post(messages=user(part(TRIP)))
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
