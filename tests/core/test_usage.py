@@ -2,7 +2,7 @@ import pytest
 
 from vivavoce.core.audio import Pcm
 from vivavoce.core.turn import Message, Role, Speech, Text, ToolCall, ToolResult, Turn, Usage
-from vivavoce.core.usage import audio_tokens_in, estimated, fixed_tokens_in, texts_in
+from vivavoce.core.usage import audio_tokens_in, estimated, fixed_tokens_in, most_in, texts_in
 
 
 def heard(seconds: float) -> Speech:
@@ -66,3 +66,10 @@ def test_an_earlier_answer_of_which_only_the_sound_is_known_has_no_text() -> Non
 def test_without_the_models_own_tokenizer_a_prompt_is_counted_by_its_words_and_signs() -> None:
     asked = turn(("system", (Text("Be kind."),)), ("user", (heard(1.7),)))
     assert estimated(asked) == Usage(text_in=3 + 4 + 3 + 4 + 4, audio_in=17)
+
+
+@pytest.mark.parametrize("text", ["Be kind.", "", "\u00fcber", "\u8bed\u97f3", "a b c d 1 2 3 !!!!", "\U0001f600" * 9])
+def test_no_prompt_costs_more_than_its_bytes(text: str) -> None:
+    asked = turn(("system", (Text(text),)), ("user", (heard(1.7),)))
+    assert most_in(asked) == Usage(text_in=3 + 4 + 4 + 4 + len(text.encode()) + 1, audio_in=17)
+    assert most_in(asked).text_in >= estimated(asked).text_in

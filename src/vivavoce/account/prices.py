@@ -28,9 +28,14 @@ class Cost:
     """What came out."""
 
     @property
+    def all(self) -> int:
+        """Both together."""
+        return self.read + self.made
+
+    @property
     def usd(self) -> Decimal:
         """All of it."""
-        return usd(self.read + self.made)
+        return usd(self.all)
 
 
 def cost(price: Price | None, usage: Usage) -> Cost:

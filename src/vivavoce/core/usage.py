@@ -47,6 +47,12 @@ def estimated(turn: Turn) -> Usage:
     return Usage(text_in=read, audio_in=audio_tokens_in(turn))
 
 
+def most_in(turn: Turn) -> Usage:
+    """More than a prompt can cost: no token of text is less than a byte, and a tokenizer may begin with one more."""
+    texts = texts_in(turn)
+    return Usage(sum(len(text.encode()) for text in texts) + len(texts) + fixed_tokens_in(turn), audio_tokens_in(turn))
+
+
 def _said(message: Message) -> bool:
     return message.role == "assistant"
 
