@@ -12,7 +12,16 @@ from vivavoce.core.errors import (
     unknown_voice,
 )
 
-GIVEN = ["BadRequest", "Unauthorized", "Forbidden", "NotFound", "MethodNotAllowed", "TooLarge", "TryLater"]
+GIVEN = [
+    "BadRequest",
+    "Unauthorized",
+    "Forbidden",
+    "NotFound",
+    "MethodNotAllowed",
+    "TooLarge",
+    "TryLater",
+    "LimitReached",
+]
 
 
 @pytest.mark.parametrize("line", [line for line in (errors.__doc__ or "").splitlines() if "──" in line])

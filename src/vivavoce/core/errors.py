@@ -11,7 +11,8 @@
     ├── EngineFailed                500     server_error            (none)
     ├── TryLater                    503     server_error            (given)     with Retry-After
     │   ├── Overloaded              503     server_error            (none)
-    │   └── RateLimited             429     requests                rate_limit_exceeded
+    │   ├── RateLimited             429     requests                rate_limit_exceeded
+    │   └── LimitReached            429     requests                rate_limit_exceeded
     └── EngineTimeout               504     server_error            (none)
 
 An engine maps foreign exceptions to these at its own edge; `wire.errors` renders them. Anything else is a bug.
@@ -140,6 +141,24 @@ class RateLimited(TryLater):
     ) -> None:
         """`kind`: what was counted, or `insufficient_quota`."""
         super().__init__("The model behind this server has reached its rate limit.", retry_after_s, code=code)
+        self.kind = kind
+
+
+class LimitReached(TryLater):
+    """A key has had all it may have: of requests, of tokens, of money."""
+
+    status = 429
+
+    def __init__(
+        self,
+        message: str,
+        retry_after_s: float | None = 1.0,
+        *,
+        kind: str = "requests",
+        code: str = "rate_limit_exceeded",
+    ) -> None:
+        """`kind`: what was counted, or `insufficient_quota`; `retry_after_s`: None where asking again is no use."""
+        super().__init__(message, retry_after_s, code=code)
         self.kind = kind
 
 

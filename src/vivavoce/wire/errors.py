@@ -1,11 +1,12 @@
 """Errors as clients read them: the one envelope, whole or inside a stream."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
-from vivavoce.core.errors import MethodNotAllowed, PublicError, TryLater
+from vivavoce.core.errors import LimitReached, MethodNotAllowed, PublicError, TryLater
 
 
 class ErrorBody(msgspec.Struct):
@@ -69,11 +70,20 @@ def encoded(envelope: msgspec.Struct, error: PublicError, call: Call | None) -> 
 
 def headers(error: PublicError) -> dict[str, str]:
     """Headers that belong to an error."""
+    if isinstance(error, LimitReached):
+        return _of_limit(error)
     if isinstance(error, TryLater) and error.whole_s is not None:
         return {"retry-after": str(error.whole_s)}
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(error.allowed)}
     return {}
+
+
+def _of_limit(error: LimitReached) -> dict[str, str]:
+    """OpenAI's clients wait for as many milliseconds, others for as many seconds; and both ask again unless told."""
+    if error.retry_after_s is None:
+        return {"x-should-retry": "false"}
+    return {"retry-after-ms": str(max(1, math.ceil(error.retry_after_s * 1000))), "retry-after": str(error.whole_s)}
 
 
 def internal(bug: str) -> PublicError:

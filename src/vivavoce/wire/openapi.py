@@ -43,11 +43,28 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "openai-version": {"description": "Of the API.", "required": True, "schema": {"type": "string"}},
     "x-client-request-id": {"description": "As it was sent.", "schema": {"type": "string"}},
+    **{
+        f"x-ratelimit-{what}-{counted}": {"description": f"Of a key with a tier: {said}.", "schema": {"type": kind}}
+        for counted in ("requests", "tokens")
+        for what, said, kind in (
+            ("limit", "the most", "integer"),
+            ("remaining", "what is left", "integer"),
+            ("reset", "until all is left again, such as `120ms` or `6m0s`", "string"),
+        )
+    },
 }
 """Of every answer."""
 RETRY = {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}
-SAYS_WHEN: dict[int, dict[str, Any]] = {409: RETRY, 503: RETRY, 429: {**RETRY, "required": False}}
-"""The statuses that say when to come back. 429 is that of a server behind this one, which may not know."""
+SAYS_WHEN: dict[int, dict[str, Any]] = {
+    409: {"retry-after": RETRY},
+    503: {"retry-after": RETRY},
+    429: {
+        "retry-after": {**RETRY, "required": False},
+        "retry-after-ms": {"description": "Milliseconds to wait.", "schema": {"type": "integer"}},
+        "x-should-retry": {"description": "Asking again is no use.", "schema": {"const": "false"}},
+    },
+}
+"""The statuses that say when to come back. 429 may be that of a server behind this one, which may not know."""
 REPLAYED = {"idempotent-replayed": {"description": "Answered before.", "schema": {"const": "true"}}}
 CLIENTS_ID = {
     "name": "X-Client-Request-Id",
@@ -151,8 +168,7 @@ def _answers(operation: Operation, ways: Ways) -> dict[int, Content]:
 
 def _answer(status: int, content: Content) -> dict[str, Any]:
     headers: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
-    if status in SAYS_WHEN:
-        headers["retry-after"] = SAYS_WHEN[status]
+    headers |= SAYS_WHEN.get(status, {})
     return {"description": HTTPStatus(status).phrase, "headers": headers, "content": _content(content)}
 
 
