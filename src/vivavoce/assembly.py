@@ -168,7 +168,8 @@ def models(config: Config, engines: Mapping[str, Engine], memory: Memory | None 
         carried = loads(settings, {engine: each.pool for engine, each in engines.items()})
         for alias in (name, *settings.aliases):
             price = price_of(settings.price or PRICES.get(alias))
-            found[alias] = Model(alias, snapshot(alias), responder, card, CREATED, piecewise, speak, price, carried)
+            model = Model(alias, snapshot(alias), responder, card, CREATED, piecewise, speak, price, carried)
+            found[alias] = replace(model, limited_as=name)
     return found
 
 

@@ -13,7 +13,6 @@ from vivavoce.account.grants import Grant, Refused
 from vivavoce.account.limits import Limits, NoHistory, Rules
 from vivavoce.account.prices import cost
 from vivavoce.account.tiers import TIERS, Earned, Tier
-from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded
 from vivavoce.core.models import Price
 from vivavoce.core.turn import Usage
 
@@ -87,7 +86,7 @@ async def let_in(limits: Limits, who: Caller, times: int = 1, model: str = MODEL
             grant = await limits.admit(who, model, MINI)
         except Refused:
             continue
-        await limits.settle(who, grant, Usage(text_out=1), 0)
+        await grant.settle(Usage(text_out=1), 0)
         done += 1
     return done
 
@@ -200,20 +199,20 @@ async def test_turns_at_once_are_counted_over_all_models(clock: Clock) -> None:
     first, second = await held.admit(who, MODEL), await held.admit(who, "whisper-1")
     refused = await refusal(held, who)
     assert (refused.full.level.what, refused.full.wait_s) == ("turns", None)
-    await held.settle(who, first, Usage(text_out=1), 0)
+    await first.settle(Usage(text_out=1), 0)
     third = await held.admit(who, MODEL)
     for grant in (second, third, third):  # a second time is none
-        await held.settle(who, grant, NOTHING, 0, EngineFailed())
+        await grant.settle(NOTHING, 0, ours=True)
     assert await let_in(held, who, 10) == 10
 
 
 async def test_what_fails_by_our_fault_before_anything_came_was_never_there(clock: Clock) -> None:
     held, who = limits(clock), caller()
-    for error in (EngineFailed(), Overloaded(), EngineFailed(), Overloaded()):
-        await held.settle(who, await held.admit(who, MODEL), NOTHING, 0, error)
+    for _ in range(4):
+        await (await held.admit(who, MODEL)).settle(NOTHING, 0, ours=True)
     assert await let_in(held, who) == 1
-    for error, used in ((BadRequest("no"), NOTHING), (EngineFailed(), Usage(text_in=1))):
-        await held.settle(who, await held.admit(who, MODEL), used, 0, error)
+    for ours, used in ((False, NOTHING), (True, Usage(text_in=1))):
+        await (await held.admit(who, MODEL)).settle(used, 0, ours=ours)
     assert await let_in(held, who) == 0
 
 
@@ -228,9 +227,9 @@ async def test_tokens_are_reserved_before_and_settled_after(clock: Clock) -> Non
         await other.reserve(10_001, NOTHING, PIECE)
     assert (refused.value.full.level.what, refused.value.full.level.used) == ("tpm", 30_001)
     assert [level.what for level in refused.value.levels] == ["rpm", "rpd", "tpm"]
-    await held.settle(who, grant, Usage(100, 200, 300, 400), 0)
+    await grant.settle(Usage(100, 200, 300, 400), 0)
     await other.reserve(39_000, NOTHING, PIECE)
-    await held.settle(who, other, Usage(text_out=60_000), 0)  # more than was reserved, and than there is
+    await other.settle(Usage(text_out=60_000), 0)  # more than was reserved, and than there is
     assert (await refusal(held, who)).full.level.used == 61_000
 
 
@@ -248,7 +247,7 @@ async def test_who_does_much_and_pays_rises_while_the_server_runs(clock: Clock) 
     for spent, rpm in (("0.005", 3), ("0.005", 3), ("0", 500)):
         grant = await held.admit(who, MODEL)
         assert grant.levels[0].limit == rpm
-        await held.settle(who, grant, Usage(text_out=1), int(Decimal(spent) * DOLLAR))
+        await grant.settle(Usage(text_out=1), int(Decimal(spent) * DOLLAR))
     assert (await held.admit(caller(key="key-b"), MODEL)).levels[0].limit == 500  # what the project did
     assert (await held.admit(caller(key="key-c", project="other"), MODEL)).levels[0].limit == 3
 
@@ -288,7 +287,7 @@ async def answered(held: Limits, who: Caller, seconds: int) -> tuple[str, int]:
         prompt = Usage()
     used = replace(made, text_in=prompt.text_in)
     spent = cost(MINI, used).all
-    await held.settle(who, grant, used, spent)
+    await grant.settle(used, spent)
     return ended, spent
 
 

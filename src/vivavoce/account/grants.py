@@ -1,11 +1,10 @@
 """What one request may use: reserved bit by bit, and settled once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vivavoce.account.counters import Counter, Counters, Full, Take
 from vivavoce.account.prices import cost
-from vivavoce.core.errors import PublicError, TryLater
 from vivavoce.core.levels import Level
 from vivavoce.core.models import Price
 from vivavoce.core.turn import Usage
@@ -41,7 +40,9 @@ class Refused(Exception):
 class Grant:
     """What one request may use."""
 
-    def __init__(self, counters: Counters, account: Account, price: Price | None) -> None:
+    def __init__(self, counters: Counters, account: Account, price: Price | None, done: Callable[[int], None]) -> None:
+        """`done`: told in the end what it cost, if it counts."""
+        self._done = done
         self._counters = counters
         self._account = account
         self._price = price
@@ -113,25 +114,24 @@ class Grant:
             await self._more_money(left)
         return False
 
-    async def settle(self, used: Usage, spent: int, error: BaseException | None = None) -> bool:
-        """Give back what was not used, and count what was used beyond it; whether the request counts at all.
-
-        One that came to nothing, and not by the client's fault, is as one that never was.
+    async def settle(self, used: Usage, spent: int, *, ours: bool = False) -> None:
+        """Give back what was not used, and count what was used beyond it; once.
 
         Args:
             used: what it used in all, and was charged.
             spent: what that cost, in `prices.UNIT`.
-            error: what it ended with.
+            ours: whether it ended by our own fault; if nothing came of it, it is as one that never was.
         """
         if not self._open:
-            return False
+            return
         self._open = False
-        void = used == Usage() and _ours(error)
+        void = ours and used == Usage()
         takes = [Take(self._account.turns, -1)] if self._account.turns else []
         takes += [Take(counter, -1) for counter in self._account.requests] if void else []
         tokens = used.text_in + used.audio_in + used.text_out + used.audio_out - self._tokens
         await self._counters.put(takes + self._of_tokens(tokens) + self._of_money(spent - self._money))
-        return not void
+        if not void:
+            self._done(spent)
 
     def _missing(self, made: Usage) -> int:
         """How much more so much costs than is reserved."""
@@ -162,8 +162,3 @@ class Grant:
 
     def _of_money(self, amount: int) -> list[Take]:
         return [Take(budget, amount) for budget in self._account.budgets if amount]
-
-
-def _ours(error: BaseException | None) -> bool:
-    """Whether a request ended with what is not its client's fault: we failed, or were full."""
-    return isinstance(error, PublicError) and (error.status >= 500 or isinstance(error, TryLater))

@@ -9,10 +9,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from vivavoce.account.callers import Caller
+from vivavoce.account.grants import Grant
 from vivavoce.account.prices import Cost, cost, written
 from vivavoce.core.aside import aside
 from vivavoce.core.audio import FRAME_SAMPLES, Pcm
@@ -106,12 +108,17 @@ class Bill:
         self._model: Model | None = None
         self._meters: list[Meter] = []
         self._entered = False
+        self._grant: Grant | None = None
         self.cost = Cost()
         """Once the row is made."""
 
     def of(self, alias: str, model: Model) -> None:
         """It is about a model, by one of its names."""
         self._alias, self._model = alias, model
+
+    def held_to(self, grant: Grant) -> None:
+        """It may use so much, and gives back what it did not as soon as that is known."""
+        self._grant = grant
 
     def asked(self, prompt: Turn | Usage, answers: int = 1, characters: int = 0) -> list[Meter]:
         """The model is asked for so many answers to a prompt; each has a meter, which is told what comes of it."""
@@ -159,6 +166,8 @@ class Bill:
         usage = await self._usage(status)
         price = self._model.price if self._model else None
         self.cost = cost(price, usage)
+        if self._grant is not None:
+            await self._grant.settle(usage, self.cost.all, ours=http >= HTTPStatus.INTERNAL_SERVER_ERROR)
         firsts = [meter.first_audio_s for meter in self._meters if meter.first_audio_s is not None]
         return Entry(
             request=self._request,

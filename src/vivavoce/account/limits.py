@@ -22,7 +22,6 @@ from vivavoce.account.prices import usd
 from vivavoce.account.tiers import TIERS, Earned, Tier, tier_of
 from vivavoce.core.levels import Level
 from vivavoce.core.models import Price
-from vivavoce.core.turn import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class Limits:
         self._begun: set[str] = set()
 
     async def admit(self, caller: Caller, model: str, price: Price | None = None) -> Grant:
-        """Let a request in; it must be settled, whatever comes of it.
+        """Let a request in; its grant must be settled, whatever comes of it.
 
         Args:
             caller: who asks; whom nothing limits is let in.
@@ -92,18 +91,10 @@ class Limits:
         Raises:
             Refused: there is no room for it.
         """
-        grant = Grant(self._counters, await self._account(caller, model, price), price)
+        account = await self._account(caller, model, price)
+        grant = Grant(self._counters, account, price, lambda spent: self._did(caller.project, spent))
         await grant.enter()
         return grant
-
-    async def settle(
-        self, caller: Caller, grant: Grant, used: Usage, spent: int, error: BaseException | None = None
-    ) -> None:
-        """End a request that was let in; see `Grant.settle`. What was done counts towards the next tier."""
-        counts = await grant.settle(used, spent, error)
-        before = self._done.get(caller.project)
-        if before is not None and counts:
-            self._done[caller.project] = Earned(before.requests + 1, before.usd + usd(spent))
 
     async def enqueue(self, caller: Caller, model: str, tokens: int) -> None:
         """Have so many tokens of prompts wait in a batch.
@@ -167,3 +158,9 @@ class Limits:
                 self._begun.add(counter.name)
             counters.append(counter)
         return counters
+
+    def _did(self, project: str, spent: int) -> None:
+        """One request more, which counts towards the next tier."""
+        before = self._done.get(project)
+        if before is not None:
+            self._done[project] = Earned(before.requests + 1, before.usd + usd(spent))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Scope, Send
 
-from vivavoce.account.ledger import Bill, Meter, in_all
+from vivavoce.account.ledger import Meter, in_all
 from vivavoce.core.aside import aside
 from vivavoce.core.engines import Responder
 from vivavoce.core.errors import unknown_voice
@@ -21,7 +21,9 @@ from vivavoce.server.answer import Answer
 from vivavoce.server.billed import bill_of, metered
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, read_body, send_whole, while_connected
+from vivavoce.server.held import Held
 from vivavoce.server.observed import WatchedTurns
+from vivavoce.server.paying import Paid
 from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping
 from vivavoce.wire import chat, completion, files
@@ -62,11 +64,13 @@ class ChatCompletions:
         if model.responder is None:
             raise not_a_chat_model()
         chat.check_budget(request, model.card.max_output)
+        held = Held(self._service.limits, scope, model)
+        await held.admit()
         keeping = None
         if request.store:
             keeping = await aside(len(body), Keeping, self._service, request, body, scope)
         del body  # tens of megabytes, which would be kept for as long as the answer takes
-        answers = Answers(self._service, model, model.responder, request, bill, keeping)
+        answers = Answers(self._service, model, model.responder, request, held, keeping)
         needs = model.answering(hears=any(chat.recordings(request)), speaks=voice is not None)
         work = answers.stream(send) if request.stream else answers.whole(send)
         await while_connected(receive, self._service.door.within(caller_of(scope).project, needs, work))
@@ -81,13 +85,16 @@ class Answers:
         model: Model,
         responder: Responder,
         request: ChatRequest,
-        bill: Bill,
+        held: Held,
         keeping: Keeping | None,
     ) -> None:
         """`keeping` keeps them together as a stored completion."""
         self._service = service
-        self._bill = bill
+        self._held = held
+        self._bill = bill = held.bill
         self._keeping = keeping
+        if held.grant.pays:
+            responder = Paid(responder, held.grant)
         self._respond = WatchedTurns(responder, service.watch, model.name, streamed=bool(request.stream)).respond
         self._request = request
         fingerprint = hashlib.sha256(f"{model.name} {model.card}".encode()).hexdigest()[:10]
@@ -159,7 +166,9 @@ class Answers:
             if found is None:
                 raise chat.not_found(index, answer_id)
             said[index] = found
-        return replace(chat.to_turn(self._request, {**heard, **words}, said), project=self._bill.caller.project)
+        turn = chat.to_turn(self._request, {**heard, **words}, said)
+        await self._held.reserve_turn(turn, len(self._answers))
+        return replace(turn, project=self._bill.caller.project)
 
     async def _listen(self, recording: chat.Recording) -> Speech:
         pcm = await self._service.sounds.decode(await _sound(recording))

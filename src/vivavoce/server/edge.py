@@ -25,6 +25,7 @@ from vivavoce.core.errors import (
 from vivavoce.server.aiml import call_of
 from vivavoce.server.caller import administers, key_of
 from vivavoce.server.connection import ClientGone
+from vivavoce.server.held import HEADERS
 from vivavoce.server.playground import FOLDER
 from vivavoce.server.service import Access
 from vivavoce.wire import errors
@@ -203,7 +204,8 @@ class Stamped:
         async def stamp(message: Message) -> None:
             if message["type"] == "http.response.start":
                 took = str(int((time.monotonic() - began) * 1000)).encode()
-                message["headers"] = [*message["headers"], *stamps, (b"openai-processing-ms", took)]
+                headers = [*message["headers"], *scope.get(HEADERS, ())]
+                message["headers"] = [*headers, *stamps, (b"openai-processing-ms", took)]
             await send(message)
 
         await self._app(scope, receive, stamp)

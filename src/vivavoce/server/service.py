@@ -1,15 +1,19 @@
 """What the routes work with: put together once, in `main`."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from vivavoce.account.callers import Caller
+from vivavoce.account.counters import InMemory
 from vivavoce.account.keys import KeyRing
+from vivavoce.account.limits import Limits, NoHistory, Rules
 from vivavoce.core.admission import Door
 from vivavoce.core.models import Model
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
 from vivavoce.server.sound import Sounds
+from vivavoce.store import clock
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.ledger import Ledger
@@ -43,6 +47,7 @@ class Service:
     ledger: Ledger
     access: Access
     ready: Callable[[], bool]
+    limits: Limits = field(default_factory=lambda: Limits(Rules(), InMemory(time.monotonic), NoHistory(), clock.now))
     documents: Documents = field(default_factory=Documents)
     door: Door = field(default_factory=Door)
     body_bytes: int = 48 * 1024 * 1024

@@ -3,13 +3,13 @@
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
-from vivavoce.account.ledger import Bill
 from vivavoce.audio.wav import wav_header
 from vivavoce.core.aside import aside
-from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE
+from vivavoce.core.audio import FRAME_SAMPLES, SAMPLE_BYTES, SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Speaker, Speaking
 from vivavoce.core.errors import unknown_voice
 from vivavoce.core.streams import once
@@ -20,7 +20,9 @@ from vivavoce.server.billed import bill_of
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, read_body, while_connected
 from vivavoce.server.growing import encoded
+from vivavoce.server.held import SLICE_SOUND, Held
 from vivavoce.server.observed import watching_turn
+from vivavoce.server.paying import Purse, Voice
 from vivavoce.server.service import Service
 from vivavoce.wire import speech
 from vivavoce.wire.models import no_access
@@ -55,13 +57,17 @@ class Speech:
             raise no_access(request.model)
         if model.card.voices and request.voice_name not in model.card.voices:
             raise unknown_voice(request.voice_name, model.card.voices, "voice")
-        work = self._read(model.speaker, request, bill, send)
+        held = Held(self._service.limits, scope, model)
+        await held.admit()
+        read = Usage(text_in=text_tokens(request.input))
+        await held.reserve(read.text_in, read, Usage(audio_out=SLICE_SOUND))
+        work = self._read(model.speaker, request, held, send)
         await while_connected(receive, self._service.door.within(caller.project, model.needs("speak"), work))
 
-    async def _read(self, speaker: Speaker, request: SpeechRequest, bill: Bill, send: Send) -> None:
+    async def _read(self, speaker: Speaker, request: SpeechRequest, held: Held, send: Send) -> None:
         plain = request.form in PLAIN
         with watching_turn(self._service.watch, "speech", request.model, streamed=plain) as work:
-            reading = Reading(self._service, speaker, request, bill, work)
+            reading = Reading(self._service, speaker, request, held, work)
             await (reading.events(send) if request.stream_format == "sse" else reading.sound(send))
             work.told(TurnDone(usage=reading.usage))
 
@@ -69,14 +75,15 @@ class Speech:
 class Reading:
     """One text read aloud, and how much of it has been said."""
 
-    def __init__(self, service: Service, speaker: Speaker, request: SpeechRequest, bill: Bill, work: Watching) -> None:
+    def __init__(self, service: Service, speaker: Speaker, request: SpeechRequest, held: Held, work: Watching) -> None:
         """`work` is told of every sound."""
         self._service = service
         self._speaker = speaker
         self._request = request
         self._work = work
-        self._bill = bill
-        (self._meter,) = bill.asked(Usage(text_in=text_tokens(request.input)), characters=len(request.input))
+        self._bill = held.bill
+        self._voice = Voice(Purse(held.grant))
+        (self._meter,) = self._bill.asked(Usage(text_in=text_tokens(request.input)), characters=len(request.input))
         self._samples = 0
 
     @property
@@ -136,11 +143,15 @@ class Reading:
         speaking = Speaking(request.voice_name, speed=request.speed or 1.0, style=style, live=False)
         async with aclosing(self._speaker.speak(once(request.input), speaking)) as sounds:
             async for sound in sounds:
-                if sound.pcm.data:
-                    self._samples += sound.pcm.samples
-                    yield sound.pcm.data
-                    self._work.told(sound)
-                    self._meter.told(sound)
+                rest = await self._voice.pay(sound.pcm.data)
+                paid = sound if rest is None else replace(sound, pcm=Pcm(rest, SPOKEN_RATE))
+                if paid.pcm.data:
+                    self._samples += paid.pcm.samples
+                    yield paid.pcm.data
+                    self._work.told(paid)
+                    self._meter.told(paid)
+                if rest is not None:
+                    break
         if not self._samples:  # of a text without words: players take a short silence, and not every one an empty file
             self._samples = FRAME_SAMPLES
             yield bytes(FRAME_SAMPLES * SAMPLE_BYTES)

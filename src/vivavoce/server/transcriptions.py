@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from starlette.types import Message, Receive, Scope, Send
 
-from vivavoce.account.ledger import Bill
 from vivavoce.audio.limits import MIN_SECONDS, Limits
 from vivavoce.audio.sniff import sniff
 from vivavoce.audio.wav import read_wav
@@ -16,13 +15,14 @@ from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Transcriber, Transcript
 from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
 from vivavoce.core.streams import once
-from vivavoce.core.turn import TurnDone
+from vivavoce.core.turn import TurnDone, Usage
 from vivavoce.core.watching import Watching
 from vivavoce.server.aiml import call_of
 from vivavoce.server.billed import bill_of
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, send_whole, while_connected
 from vivavoce.server.forms import chunks, read_form
+from vivavoce.server.held import Held
 from vivavoce.server.observed import watching_turn
 from vivavoce.server.service import Service
 from vivavoce.server.sound import HEARD_RATE
@@ -36,6 +36,8 @@ UPLOAD_BYTES = 26_214_400
 SECONDS = 3600.0
 DECODED_BYTES = 3 * 1024**3 // 2
 """Of samples as a codec gives them, never held at once: an hour of two channels at 48 kHz, as numbers of four bytes."""
+WORD_TOKENS_A_SECOND = 20
+"""More than anybody speaks in a second."""
 JSON = b"application/json"
 EVENTS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -51,7 +53,7 @@ class Asked:
     request: TranscriptionRequest
     ask: Hearing
     transcriber: Transcriber
-    bill: Bill
+    held: Held
 
 
 class Transcriptions:
@@ -90,7 +92,9 @@ class Transcriptions:
         bill.of(request.model, model)
         if model.transcriber is None:
             raise no_access(request.model)
-        asked = Asked(request, replace(ask, project=caller.project), model.transcriber, bill)
+        held = Held(self._service.limits, scope, model, tokens=False)
+        await held.admit()
+        asked = Asked(request, replace(ask, project=caller.project), model.transcriber, held)
         work = self._hear_all(asked, data, send)
         await while_connected(receive, self._service.door.within(caller.project, model.needs("hear"), work))
 
@@ -130,7 +134,7 @@ class Transcriptions:
             async for transcript in heard:
                 answer.add(transcript)
         body, kind = answer.body()
-        await asked.bill.settle()
+        await asked.held.bill.settle()
         await send_whole(send, 200, [(b"content-type", kind.encode())], body)
 
     async def _stream(self, asked: Asked, data: bytes, send: Send, work: Watching) -> None:
@@ -142,16 +146,19 @@ class Transcriptions:
             async with aclosing(self._hear(asked, pcm, answer)) as heard:
                 async for transcript in heard:
                     await outlet.write(answer.add(transcript))
-            await asked.bill.settle()
+            await asked.held.bill.settle()
             await outlet.write(answer.done() + DONE)
         await outlet.finish()
 
     async def _hear(self, asked: Asked, pcm: Pcm, answer: Answer) -> AsyncGenerator[Transcript, None]:
         """The words of a recording, stretch by stretch, each of which is taken into the `answer`."""
-        (meter,) = asked.bill.asked(answer.usage)  # with no words yet: what it is to hear
+        heard = answer.usage  # with no words yet: what it is to hear
+        words = Usage(text_out=heard.text_out + int(pcm.seconds * WORD_TOKENS_A_SECOND))
+        await asked.held.reserve(heard.text_in + heard.audio_in, replace(heard, text_out=0), words)
+        (meter,) = asked.held.bill.asked(heard)
         meter.told(pcm)
-        async with aclosing(asked.transcriber.transcribe(once(pcm), asked.ask)) as heard:
-            async for transcript in heard:
+        async with aclosing(asked.transcriber.transcribe(once(pcm), asked.ask)) as transcripts:
+            async for transcript in transcripts:
                 # An engine that translates says that its text is English; one that cannot says what it heard.
                 if self._translate and transcript.language not in (None, "en"):
                     raise transcription_errors.cannot_translate()
