@@ -1,6 +1,7 @@
 """The composition root: from a file to models that answer, and a server that starts and ends."""
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -481,3 +482,37 @@ async def test_every_process_has_answered_before_anybody_is_let_in(
         assert all(worker.used for worker in pool._workers)
         assert asked.count(("espeak", "synthesize")) == 2
         assert [method for name, method in asked if name == "media"] == ["encode", "decode"]
+
+
+LIMITED = """
+[server]
+keys = ["a-key-of-a-test"]
+[limits]
+tier = "{tier}"
+[tiers.free]
+rpm = "none"
+rpd = 2
+[tiers.own]
+[budgets."{project}"]
+usd = 0.0008
+"""
+
+
+@pytest.mark.parametrize(("tier", "code"), [("free", "rate_limit_exceeded"), ("own", "insufficient_quota")])
+async def test_what_was_used_of_a_day_and_of_a_budget_is_known_after_a_restart(
+    configured: Any, tier: str, code: str
+) -> None:
+    project = f"key-{hashlib.sha256(b'a-key-of-a-test').hexdigest()[:32]}"
+    limited = LIMITED.format(tier=tier, project=project)
+    if tier == "free":
+        limited = limited.partition("[tiers.own]")[0]
+    price = "price = { text_in = 0.5, text_out = 100 }\n"
+    body = {"model": "mine", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3}
+    statuses: list[int] = []
+    for _ in range(3):
+        async with served(configured(SCRIPTED.replace("aliases", f"{price}aliases") + limited)) as (client, _running):
+            client.headers["authorization"] = "Bearer a-key-of-a-test"
+            answer = await client.post("/v1/chat/completions", json=body)
+            statuses.append(answer.status_code)
+    assert statuses == [200, 200, 429]
+    assert answer.json()["error"]["code"] == code

@@ -7,7 +7,7 @@ runs can tell is looked at again when it does, by the same `misfits`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vivavoce import assembly
+from vivavoce import assembly, quotas
 from vivavoce.account.first import FEWEST, SHORTEST, easily_guessed
 from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
@@ -26,7 +26,7 @@ OF_PROCESSES = ("workers", "load_s", "unload_after")
 
 def check(config: Config) -> list[Problem]:
     """Everything that is wrong, or may be, with what is said of engines and models."""
-    problems = list(exposed(config))
+    problems = [*exposed(config), *no_tier(config)]
     source = config.source
     if source is None:
         return problems
@@ -68,6 +68,14 @@ def exposed(config: Config) -> Iterator[Problem]:
         which = f"key {', '.join(easy)} is" if len(easy) == 1 else f"keys {', '.join(easy)} are"
         long = f"{SHORTEST} characters or more, {FEWEST} of them different"
         yield config.problem(("server", "keys"), f"{where}, and [server] {which} easily guessed: {long}")
+
+
+def no_tier(config: Config) -> Iterator[Problem]:
+    """A tier that is none, for keys that have none of their own."""
+    tier, known = config.limits.tier, quotas.tier_names(config.tiers)
+    if tier is not None and tier not in known:
+        hint = meant(tier, known) or f"; known: {', '.join(known)}"
+        yield config.problem(("limits", "tier"), f"[limits] tier: there is no tier '{tier}'{hint}")
 
 
 def misfits(config: Config, cards: Mapping[str, Card]) -> Iterator[Problem]:

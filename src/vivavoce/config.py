@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field, structs
 from vivavoce.core.phrases import FirstPiece
 from vivavoce.kinds import Mistake, Steps, meant, readable, wrong
 from vivavoce.prices import PriceConfig
+from vivavoce.quotas import BudgetConfig, LimitsConfig, TierConfig
 from vivavoce.toml_errors import Problem, Source, Weight, texts
 
 T = TypeVar("T")
@@ -50,17 +51,6 @@ class ServerConfig(Struct, forbid_unknown_fields=True):
     """What a chat cost, in the answer and its headers, as the AI/ML API says it."""
     metrics: bool = True
     """Whether `/metrics` is there; it takes a key where calls do."""
-
-
-class LimitsConfig(Struct, forbid_unknown_fields=True):
-    """`[limits]`."""
-
-    body_mb: Annotated[float, Meta(gt=0)] = 48
-    audio_seconds: Annotated[float, Meta(gt=0)] = 600
-    pdf_pages: Annotated[int, Meta(ge=1)] = 100
-    pdf_mb: Annotated[float, Meta(gt=0)] = 32
-    wait_ms: Annotated[float, Meta(ge=0)] = 2000
-    connections: Annotated[int, Meta(ge=1)] = 512
 
 
 class StoreConfig(Struct, forbid_unknown_fields=True):
@@ -152,6 +142,8 @@ class Tables(Struct, forbid_unknown_fields=True):
     store: StoreConfig = field(default_factory=StoreConfig)
     engines: dict[str, EngineConfig] = field(default_factory=dict[str, EngineConfig])
     models: dict[str, ModelConfig] = field(default_factory=dict[str, ModelConfig])
+    tiers: dict[str, TierConfig] = field(default_factory=dict[str, TierConfig])
+    budgets: dict[str, BudgetConfig] = field(default_factory=dict[str, BudgetConfig])
 
 
 class Config(Tables):

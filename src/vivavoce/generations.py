@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from vivavoce.account.counters import Counters
+from vivavoce.account.history import FromLedger
 from vivavoce.account.keys import KeyRing
+from vivavoce.account.limits import Limits
 from vivavoce.assembly import Engine
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ConfigError
@@ -22,11 +25,13 @@ from vivavoce.core.errors import PublicError
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
 from vivavoce.engines.child import EngineMissing
+from vivavoce.quotas import rules
 from vivavoce.server.app import create_app
 from vivavoce.server.service import Access, Service
 from vivavoce.server.switch import Switch
 from vivavoce.shelf import Shelf
 from vivavoce.starting import Engines, Running, about, better, start
+from vivavoce.store import clock
 from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.heard import Heard
@@ -51,6 +56,7 @@ class Store:
     answers: Answers
     completions: Completions
     ledger: Ledger
+    counters: Counters
     replies: Replies | None
     heard: Heard | None
     keys: KeyRing
@@ -153,6 +159,12 @@ class Generations:
                 tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
             ),
             ready=running.ready,
+            limits=Limits(
+                rules(config.limits, config.tiers, config.budgets),
+                self._store.counters,
+                FromLedger(self._store.ledger),
+                clock.now,
+            ),
             documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
             door=Door(config.limits.wait_ms / 1000),
             body_bytes=int(config.limits.body_mb * 1024 * 1024),

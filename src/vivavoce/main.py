@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from vivavoce import checking
+from vivavoce.account.counters import InMemory
 from vivavoce.account.first import first_admin
 from vivavoce.account.keys import KeyRing
 from vivavoce.checking import LOOPBACK
@@ -14,7 +15,9 @@ from vivavoce.generations import Generations, Store, while_open
 from vivavoce.server.listening import Server
 from vivavoce.server.protocol import Bounds
 from vivavoce.starting import Running, about, start, start_engines
+from vivavoce.store import clock
 from vivavoce.store.answers import Answers
+from vivavoce.store.buckets import Buckets
 from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.store.heard import Heard
@@ -91,6 +94,11 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
             most=config.store.heard,
             room=int(config.store.heard_mb * 1024 * 1024),
         )
+        counters = InMemory(clock.running)
+        buckets = Buckets(database, lambda: counters.daily(clock.now()))
+        counters.restore(await buckets.read(), clock.now())
+        stack.push_async_callback(buckets.keep)
+        while_open(stack, buckets.keep_for_ever())
         while_open(stack, sweep_for_ever(heard.sweep, "expired words"))
         while_open(stack, sweep_for_ever(answers.sweep, "expired answers"))
         while_open(stack, sweep_for_ever(replies.sweep, "expired replies"))
@@ -99,6 +107,7 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
             answers,
             completions,
             Ledger(database),
+            counters,
             replies if config.store.replies_hours else None,
             heard if config.store.heard_minutes else None,
             await KeyRing.open(database, folder),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.conftest import Serve
 from tests.e2e.sound import FIXTURES
-from vivavoce import config
+from vivavoce import config, quotas
 from vivavoce.engines import registry
 from vivavoce.engines.openai import OpenAICompatible
 
@@ -57,7 +57,8 @@ def test_every_configuration_shown_is_one(page: Path, tmp_path: Path, monkeypatc
 
 def test_every_setting_and_every_engine_is_in_the_configuration_page() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    kinds = [config.ServerConfig, config.LimitsConfig, config.StoreConfig, config.EngineConfig, config.ModelConfig]
+    kinds = [config.ServerConfig, config.StoreConfig, config.EngineConfig, config.ModelConfig]
+    kinds += [quotas.LimitsConfig, quotas.TierConfig, quotas.BudgetConfig]
     for kind in kinds:
         for field in msgspec.structs.fields(kind):
             assert re.search(rf"\] {field.name}`", page), f"{kind.__name__}.{field.name} is not documented"

@@ -1,6 +1,5 @@
 """What the routes work with: put together once, in `main`."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -47,7 +46,7 @@ class Service:
     ledger: Ledger
     access: Access
     ready: Callable[[], bool]
-    limits: Limits = field(default_factory=lambda: Limits(Rules(), InMemory(time.monotonic), NoHistory(), clock.now))
+    limits: Limits = field(default_factory=lambda: Limits(Rules(), InMemory(clock.running), NoHistory(), clock.now))
     documents: Documents = field(default_factory=Documents)
     door: Door = field(default_factory=Door)
     body_bytes: int = 48 * 1024 * 1024

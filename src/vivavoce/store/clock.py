@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 
-def _running() -> float:
+def running() -> float:
+    """Seconds since some moment, sleep included, which nobody can set."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -16,7 +17,7 @@ class Clock:
     the time after it has started, that is believed.
     """
 
-    def __init__(self, told: Callable[[], float] = time.time, running: Callable[[], float] = _running) -> None:
+    def __init__(self, told: Callable[[], float] = time.time, running: Callable[[], float] = running) -> None:
         """Begin.
 
         Args:
