@@ -84,7 +84,7 @@ def test_an_admin_key_belongs_to_no_project(run: Run) -> None:
     [
         (("create", ""), "1 to 128 characters"),
         (("create", "phone", "--project", "a b"), "no project's name"),
-        (("create", "phone", "--tier", ""), "tier"),
+        (("create", "phone", "--tier", "gold"), "there is no tier 'gold'; there are free, 1, 2"),
         (("create", "phone", "--model", "gpt-9"), "there is no model 'gpt-9'"),
         (("create", "phone", "--expires", "soon"), "'soon' is no time such as 90d"),
         (("create", "phone", "--expires", "99999d"), "is no time"),

@@ -194,7 +194,7 @@ async def test_the_official_client_administers_admin_keys(serving: Serving, log:
 async def test_a_key_of_a_project_is_made_told_once_and_listed(serving: Serving) -> None:
     served = await serving()
     admin = await made(served, None)
-    wanted = {"name": "phone", "tier": "tier-1", "models": [MODEL], "expires_in_seconds": 60}
+    wanted = {"name": "phone", "tier": "1", "models": [MODEL], "expires_in_seconds": 60}
     response = await served.http.post(SHOP, json=wanted, headers=bearer(admin))
     assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")
     told = response.json()
@@ -204,7 +204,7 @@ async def test_a_key_of_a_project_is_made_told_once_and_listed(serving: Serving)
     (listed,) = [each async for each in client.projects.api_keys.list("shop")]
     shown = listed.model_dump(exclude_unset=True)
     assert shown | {"last_used_at": None} == told
-    assert (told["project_id"], told["tier"], told["models"]) == ("shop", "tier-1", [MODEL])
+    assert (told["project_id"], told["tier"], told["models"]) == ("shop", "1", [MODEL])
     assert (await client.projects.api_keys.retrieve(listed.id, project_id="shop")).redacted_value[-4:] == value[-4:]
     with pytest.raises(openai.NotFoundError):
         await client.projects.api_keys.retrieve(listed.id, project_id="bank")
@@ -265,6 +265,7 @@ async def test_without_keys_nobody_makes_one_over_http(serving: Serving) -> None
         (SHOP, {"name": "a", "models": []}, "models"),
         (SHOP, {"name": "a", "models": ["gpt-9"]}, "models"),
         (SHOP, {"name": "a", "tier": 5}, "tier"),
+        (SHOP, {"name": "a", "tier": "gold"}, "tier"),
         (SHOP.replace("shop", "a%20b"), {"name": "a"}, "project_id"),
         (SHOP.replace("shop", "-"), {"name": "a"}, "project_id"),
         (SHOP, ["name"], None),

@@ -41,7 +41,8 @@ def test_a_projects_name_is_one_that_can_stand_anywhere() -> None:
 def test_errors_show_only_the_beginning_of_what_was_sent() -> None:
     long = "x" * 999
     assert keys.unknown_models([long]).param == "models"
-    for error in (keys.unknown_models([long]), keys.no_such_key(long)):
+    assert str(keys.unknown_tier("gold", ["free", "1"])) == "Invalid value: 'gold'. Supported values are: 'free', '1'."
+    for error in (keys.unknown_models([long]), keys.unknown_tier(long, ["free"]), keys.no_such_key(long)):
         assert "x" * 64 in error.message
         assert "x" * 65 not in error.message
     assert {keys.needs_admin().code, keys.only_admin().code} == {"insufficient_permissions"}

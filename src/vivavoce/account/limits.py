@@ -80,6 +80,11 @@ class Limits:
         self._done: dict[str, Earned] = {}
         self._begun: set[str] = set()
 
+    @property
+    def tiers(self) -> list[str]:
+        """The name of every tier."""
+        return [tier.name for tier in self._rules.tiers]
+
     async def admit(self, caller: Caller, model: str, price: Price | None = None) -> Grant:
         """Let a request in; its grant must be settled, whatever comes of it.
 

@@ -15,6 +15,7 @@ import typer
 from vivavoce import config as configuration
 from vivavoce.cli.common import ConfigOption, agreed, fail, plain_errors, settle
 from vivavoce.cli.terminal import aside, harmless
+from vivavoce.quotas import tier_names
 from vivavoce.wire.keys import PROJECT
 
 if TYPE_CHECKING:
@@ -164,8 +165,9 @@ def _check(name: str, project: str, tier: str | None, models: list[str], settled
         fail("the name of a key has 1 to 128 characters")
     if not PROJECT.fullmatch(project):
         fail(f"'{harmless(project)}' is no project's name: 1 to 64 letters, digits and any of ._-")
-    if tier is not None and not 0 < len(tier) <= 32:
-        fail("the name of a tier has 1 to 32 characters")
+    tiers = tier_names(settled.tiers)
+    if tier is not None and tier not in tiers:
+        fail(f"there is no tier '{harmless(tier)}'; there are {', '.join(tiers)}")
     known = [each for first, model in settled.models.items() for each in (first, *model.aliases)]
     for model in models:
         if model not in known:

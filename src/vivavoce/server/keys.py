@@ -23,6 +23,7 @@ class AdminRoutes:
 
     def __init__(self, service: Service) -> None:
         self._models = service.models
+        self._tiers = service.limits.tiers
         self._ring = service.keys
 
     async def projects(self, request: Request) -> Response:
@@ -48,6 +49,8 @@ class AdminRoutes:
         unknown = [name for name in wanted.models or () if name not in self._models]
         if unknown:
             raise wire.unknown_models(unknown)
+        if wanted.tier is not None and wanted.tier not in self._tiers:
+            raise wire.unknown_tier(wanted.tier, self._tiers)
         wish = Wish(wanted.name, project, wanted.tier, wanted.models, wanted.expires_in_seconds)
         return _told(await self._ring.create(wish))
 

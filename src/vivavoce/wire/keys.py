@@ -142,6 +142,13 @@ def unknown_models(names: Sequence[str]) -> BadRequest:
     return BadRequest(words, param="models", code="invalid_value")
 
 
+def unknown_tier(name: str, known: Sequence[str]) -> BadRequest:
+    """The error for a key of a tier that is not there."""
+    listed = ", ".join(f"'{each}'" for each in known)
+    words = f"Invalid value: '{name[:SHOWN_CHARACTERS]}'. Supported values are: {listed}."
+    return BadRequest(words, param="tier", code="invalid_value")
+
+
 def no_such_key(key_id: str) -> NotFound:
     """The error for an id that is no key's, or that of one which has ended."""
     return NotFound(f"There is no key '{key_id[:SHOWN_CHARACTERS]}' there.", code="api_key_not_found")
