@@ -7,7 +7,7 @@ import pytest
 
 from vivavoce import checking
 from vivavoce.account.budgets import Budget
-from vivavoce.account.limits import Rules
+from vivavoce.account.rules import Rules
 from vivavoce.account.tiers import TIERS, Earned, Tier
 from vivavoce.config import load, read
 from vivavoce.quotas import rules

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from vivavoce.account.budgets import Budget
-from vivavoce.account.limits import Rules
+from vivavoce.account.rules import Rules
 from vivavoce.account.tiers import TIERS, Earned, Tier
 
 Most: TypeAlias = Annotated[int, Meta(ge=1, le=10**15)] | Literal["none"]

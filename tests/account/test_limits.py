@@ -10,8 +10,9 @@ from vivavoce.account.budgets import Budget
 from vivavoce.account.callers import Caller
 from vivavoce.account.counters import Counter, InMemory, Take
 from vivavoce.account.grants import Grant, Refused
-from vivavoce.account.limits import Limits, NoHistory, Rules
+from vivavoce.account.limits import Limits, NoHistory
 from vivavoce.account.prices import cost
+from vivavoce.account.rules import Rules
 from vivavoce.account.tiers import TIERS, Earned, Tier
 from vivavoce.core.models import Price
 from vivavoce.core.turn import Usage

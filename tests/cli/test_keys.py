@@ -106,7 +106,7 @@ def test_what_has_ended_is_not_ended_again_and_nobody_is_asked_in_a_pipe(run: Ru
     assert "--yes agrees" in run("keys", "revoke", key_id).err
     assert run("keys", "revoke", key_id, "--yes").code == 0
     assert "has ended already" in run("keys", "revoke", key_id, "--yes").err
-    assert "ends before that already" in run("keys", "rotate", key_id).err
+    assert "has ended, or will before that" in run("keys", "rotate", key_id).err
 
 
 def test_a_server_that_runs_takes_and_refuses_keys_as_they_are_made_and_revoked(run: Run, tmp_path: Path) -> None:
@@ -165,3 +165,10 @@ def within(happens: Callable[[], bool], limit_s: float = 30.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+@pytest.mark.parametrize("option", ["--project=shop", "--tier=free", "--model=talker"])
+def test_an_admin_key_is_for_no_project_tier_or_model(run: Run, option: str) -> None:
+    ran = run("keys", "create", "boss", "--admin", option)
+    assert (ran.code, ran.text) == (1, "")
+    assert "--admin" in ran.err

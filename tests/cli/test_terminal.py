@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +87,14 @@ def test_a_recording_is_not_read_from_a_terminal(folder: Path) -> None:
 
 def test_what_a_terminal_would_obey_is_left_out() -> None:
     assert harmless("Hi\x1b[2J\n\tthere\x07 ✓ é") == "Hi[2J\n\tthere ✓ é"
+
+
+@pytest.mark.parametrize("columns", ["80", "100", "200"])
+def test_an_id_is_never_cut_however_narrow_it_is(folder: Path, columns: str) -> None:
+    home = {"VIVAVOCE_HOME": str(folder / "home"), "COLUMNS": columns}
+    for name in ("phone", "a name as long as the whole of a narrow terminal is, which nobody should give a key"):
+        assert watch(folder, "keys", "create", name, "--project", "shop", "--model", "talker", **home)[0] == 0
+    code, seen = watch(folder, "keys", "list", **home)
+    assert code == 0
+    assert len(re.findall(r"\bkey_[0-9a-f]{24}\b", seen)) == 2
+    assert "good" in seen

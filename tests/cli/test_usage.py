@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import SCRIPTED, Run
 from tests.cli.test_terminal import watch
 from tests.support.entries import entry
 from vivavoce.account.prices import UNIT
@@ -119,3 +119,17 @@ def test_bars_are_as_long_as_their_part() -> None:
     assert bar(Decimal("0.0001"), Decimal(5)) == "▏"
     assert bar(1, 2) == "█" * (BAR // 2)
     assert bar(3, 16) == "████▌"
+
+
+@pytest.mark.usefixtures("books")
+@pytest.mark.parametrize("columns", ["60", "80", "100", "200"])
+def test_the_day_and_what_it_cost_are_seen_however_narrow_it_is(tmp_path: Path, columns: str) -> None:
+    (tmp_path / "vivavoce.toml").write_text(SCRIPTED)
+    code, seen = watch(tmp_path, "usage", VIVAVOCE_HOME=str(tmp_path / "home"), COLUMNS=columns)
+    assert code == 0
+    rows = [re.findall(r"\d{4}-\d\d-\d\d|\d+\.\d{4}", STYLE.sub("", line)) for line in seen.splitlines()]
+    assert [row[1] for row in rows if len(row) == 2] == ["1.0000", "0.0000", "0.2500"]
+
+
+def test_two_forms_at_once_are_refused(run: Run) -> None:
+    assert run("usage", "--csv", "--json").code == 1

@@ -16,7 +16,8 @@ from tests.support.leaves import Fails, Stuck
 from tests.support.serving import MODEL, Served, Serving, model
 from vivavoce.account.budgets import Budget
 from vivavoce.account.counters import InMemory
-from vivavoce.account.limits import Limits, NoHistory, Rules
+from vivavoce.account.limits import Limits, NoHistory
+from vivavoce.account.rules import Rules
 from vivavoce.account.tiers import TIERS, Tier
 from vivavoce.audio.wav import read_wav, write_wav
 from vivavoce.core.errors import EngineFailed, Overloaded

@@ -128,10 +128,10 @@ class KeyRing:
     async def rotate(self, key_id: str, grace_s: int = 0) -> Made | None:
         """Make another key that is as this one and lives as long anew; this one ends after a time of grace.
 
-        None where there is no such key, or it ends before that.
+        None where there is no such key, or it has ended or will before that.
         """
         old = await self._keys.find(key_id)
-        if old is None:
+        if old is None or old.expired(self._now()):
             return None
         lifetime_s = None if old.expires_at is None else old.expires_at - old.created_at
         made = self._made(Wish(old.name, old.project, old.tier, old.models, lifetime_s))

@@ -9,31 +9,19 @@ The counts are behind `Counters`, what was spent before behind `History`: with s
 and nothing here does. Nothing here knows of HTTP.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol
 
-from vivavoce.account.budgets import Budget, units
+from vivavoce.account.budgets import units
 from vivavoce.account.callers import Caller
 from vivavoce.account.counters import DAY_S, MINUTE_S, Counter, Counters, Full, Take
 from vivavoce.account.grants import Account, Grant, Refused
 from vivavoce.account.prices import usd
-from vivavoce.account.tiers import TIERS, Earned, Tier, tier_of
+from vivavoce.account.rules import Rules
+from vivavoce.account.tiers import Earned, Tier, tier_of
 from vivavoce.core.levels import Level
 from vivavoce.core.models import Price
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the configuration says of limits."""
-
-    tiers: tuple[Tier, ...] = TIERS
-    """From the lowest to the highest."""
-    otherwise: str | None = None
-    """The tier of keys that have none; None: nothing limits them."""
-    budgets: Mapping[str, Budget] = field(default_factory=dict[str, Budget])
-    """By the id of a key, or the name of a project."""
 
 
 class History(Protocol):

@@ -14,7 +14,7 @@ import typer
 
 from vivavoce import config as configuration
 from vivavoce.cli.common import ConfigOption, agreed, fail, plain_errors, settle
-from vivavoce.cli.terminal import aside, harmless
+from vivavoce.cli.terminal import aside, fitting, harmless
 from vivavoce.quotas import tier_names
 from vivavoce.wire.keys import PROJECT
 
@@ -28,7 +28,10 @@ T = TypeVar("T")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 LONGEST_D = 36_600
 NOTHING = "-"
-HEADINGS = ("id", "key", "name", "project", "tier", "models", "made", "expires", "used", "state")
+DEFAULT = "default"
+HEADINGS: tuple[str, ...] = ("id", "key", "name", "project", "tier", "models", "made", "expires", "used", "state")
+
+BRIEF: tuple[str, ...] = ("id", "name", "project", "state")
 
 keys = typer.Typer(name="keys", help="Make and revoke the keys that programs call with.", no_args_is_help=True)
 
@@ -42,7 +45,7 @@ def create(  # noqa: PLR0913, PLR0917 - an option each
     name: Name,
     project: Annotated[
         str, typer.Option(metavar="NAME", help="What one project stores does not exist for another.")
-    ] = "default",
+    ] = DEFAULT,
     tier: Annotated[str | None, typer.Option(metavar="NAME", help="The tier whose limits it has.")] = None,
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A model it may use; again for more. Else all.")
@@ -51,7 +54,10 @@ def create(  # noqa: PLR0913, PLR0917 - an option each
         str | None, typer.Option(metavar="TIME", help="After what time it ends: 90d, 12h. Else never.")
     ] = None,
     admin: Annotated[
-        bool, typer.Option("--admin", help="A key that makes and revokes others over HTTP, and does nothing else.")
+        bool,
+        typer.Option(
+            "--admin", help="A key for `/organization/` (keys, usage, costs) and `/metrics`, and nothing else."
+        ),
     ] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -59,8 +65,10 @@ def create(  # noqa: PLR0913, PLR0917 - an option each
     with plain_errors():
         from vivavoce.account.keys import Wish  # noqa: PLC0415 - help is quick
 
+        if admin and (tier or model or project != DEFAULT):
+            fail("--admin: such a key is for no project, tier or model")
         settled = settle(config, None, thinks=False)
-        _check(name, project, tier, [] if admin else model or [], settled)
+        _check(name, project, tier, model or [], settled)
         time_s = None if expires is None else _seconds(expires)
         wish = Wish(name, None, lifetime_s=time_s) if admin else Wish(name, project, tier, model or None, time_s)
         _tell(_with(settled, lambda ring: ring.create(wish)))
@@ -114,7 +122,7 @@ def rotate(
         key = _with(settled, lambda ring: _named(ring, key_id))
         made = _with(settled, lambda ring: ring.rotate(key.id, grace_s))
         if made is None:
-            fail(f"{key.id} ends before that already; vivavoce keys create makes a new one")
+            fail(f"{key.id} has ended, or will before that; vivavoce keys create makes a new one")
         _tell(made)
 
 
@@ -183,7 +191,7 @@ def _cells(key: "Key") -> list[str]:
     now = datetime.now(UTC).timestamp()
     state = "revoked" if key.revoked(now) else "expired" if key.expired(now) else "good"
     if state == "good" and key.revoked_at is not None:
-        state = f"until {_day(key.revoked_at)}"
+        state = f"until {_day(min(key.revoked_at, key.expires_at or key.revoked_at))}"
     return [
         key.id,
         key.shown,
@@ -208,7 +216,14 @@ def _table(listed: "list[Key]") -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(*HEADINGS, box=SIMPLE)
-    for key in listed:
-        table.add_row(*(Text(harmless(cell)) for cell in _cells(key)))
-    Console().print(table)
+    def table(headings: tuple[str, ...]) -> Table:
+        made = Table(box=SIMPLE)
+        for heading in headings:
+            made.add_column(heading, no_wrap=heading == "id", overflow="fold")
+        for key in listed:
+            cells = dict(zip(HEADINGS, _cells(key), strict=True))
+            made.add_row(*(Text(harmless(cells[heading])) for heading in headings))
+        return made
+
+    console = Console()
+    console.print(fitting(console, [table(HEADINGS), table(BRIEF)]))

@@ -3,12 +3,17 @@
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 import typer
 
 from vivavoce.cli.common import fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 STDIN = STDOUT = "-"
 
@@ -51,6 +56,13 @@ def aside(text: str) -> None:
 def harmless(text: str) -> str:
     """`text` without what a terminal would obey."""
     return "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())
+
+
+def fitting(console: "Console", tables: "Sequence[Table]") -> "Table":
+    """The first of several tables that the terminal is wide enough for; where there is none, the last."""
+    anywhere = console.options.update(max_width=1000)
+    fits = (table for table in tables if console.measure(table, options=anywhere).maximum <= console.width)
+    return next(fits, tables[-1])
 
 
 def words_of(text: str) -> str:

@@ -12,13 +12,19 @@ import typer
 
 from vivavoce import config as configuration
 from vivavoce.cli.common import ConfigOption, fail, plain_errors
-from vivavoce.cli.terminal import harmless
+from vivavoce.cli.terminal import fitting, harmless
 
 DAY_S = 86_400
 BY = {"day": None, "key": "key", "project": "project", "model": "model", "endpoint": "kind", "status": "status"}
 """What usage may be shown by, and its name in the ledger."""
-COUNTS = ("requests", "text_in", "audio_in", "text_out", "audio_out")
-HEADINGS = ("requests", "text in", "audio in", "text out", "audio out", "heard", "said", "USD")
+HEADINGS: dict[str, str] = {
+    "requests": "requests",
+    "text_in": "text in",
+    "audio_in": "audio in",
+    "text_out": "text out",
+    "audio_out": "audio out",
+}
+COUNTS = tuple(HEADINGS)
 BAR = 24
 EIGHTHS = " ▏▎▍▌▋▊▉"
 NOBODY = "-"
@@ -37,6 +43,8 @@ def usage(
     config: ConfigOption = None,
 ) -> None:
     """Show what was used and what it cost. A server may run meanwhile. In a pipe a line each, parted by tabs."""
+    if as_csv and as_json:
+        fail("--csv or --json: not both")
     names = [name.strip() for name in by.split(",") if name.strip()]
     for name in names:
         if name not in BY:
@@ -114,18 +122,24 @@ def _show(by: Sequence[str], lines: Sequence[dict[str, Any]]) -> None:
         return
     dollars = [Decimal(line["usd"]) for line in lines]
     drawn = dollars if any(dollars) else [Decimal(line["requests"]) for line in lines]
-    table = Table(box=SIMPLE, show_footer=True)
-    for name in by:
-        table.add_column(name, "all" if name == by[0] else "", overflow="fold")
-    totals = [sum(line[name] for line in lines) for name in (*COUNTS, "heard_s", "said_s")]
-    footers = [*map(str, totals[: len(COUNTS)]), *map(_time, totals[len(COUNTS) :]), _short(sum(dollars, Decimal(0)))]
-    for heading, footer in zip(HEADINGS, footers, strict=True):
-        table.add_column(heading, footer, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for line, spent, length in zip(lines, dollars, drawn, strict=True):
-        cells = [*(str(line[name]) for name in (*by, *COUNTS)), _time(line["heard_s"]), _time(line["said_s"])]
-        table.add_row(*map(Text, map(harmless, cells)), _short(spent), bar(length, max(drawn)))
-    Console().print(table)
+    totals = {name: sum(line[name] for line in lines) for name in (*COUNTS, "heard_s", "said_s")}
+
+    def table(counts: Sequence[str], *, bars: bool) -> Table:
+        made = Table(box=SIMPLE, show_footer=True)
+        for name in by:
+            made.add_column(name, "all" if name == by[0] else "", no_wrap=name == "day", overflow="fold")
+        numbers = [(HEADINGS[name], str(totals[name])) for name in counts]
+        numbers += [("heard", _time(totals["heard_s"])), ("said", _time(totals["said_s"]))]
+        for heading, footer in [*numbers, ("USD", _short(sum(dollars, Decimal(0))))]:
+            made.add_column(heading, footer, justify="right", no_wrap=True)
+        made.add_column("", no_wrap=True)
+        for line, spent, length in zip(lines, dollars, drawn, strict=True):
+            cells = [*(str(line[name]) for name in (*by, *counts)), _time(line["heard_s"]), _time(line["said_s"])]
+            made.add_row(*map(Text, map(harmless, cells)), _short(spent), bar(length, max(drawn)) if bars else "")
+        return made
+
+    console = Console()
+    console.print(fitting(console, [table(COUNTS, bars=True), table(COUNTS[:1], bars=True), table((), bars=False)]))
 
 
 def bar(part: Any, most: Any) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from vivavoce.account.callers import Caller
 from vivavoce.account.counters import InMemory
 from vivavoce.account.keys import KeyRing
-from vivavoce.account.limits import Limits, NoHistory, Rules
+from vivavoce.account.limits import Limits, NoHistory
+from vivavoce.account.rules import Rules
 from vivavoce.core.admission import Door
 from vivavoce.core.models import Model
 from vivavoce.core.watching import Watch, Watches

@@ -162,5 +162,5 @@ def needs_admin() -> Forbidden:
 
 def only_admin() -> Forbidden:
     """The error for anything else with an admin key."""
-    words = "An admin key makes and revokes keys; anything else takes a project's key."
+    words = "An admin key is for keys, usage and costs; anything else takes a project's key."
     return Forbidden(f"{MAY_NOT} {words}", code="insufficient_permissions")
