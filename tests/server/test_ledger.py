@@ -344,3 +344,12 @@ async def test_the_sum_of_rows_is_the_sum_of_what_clients_were_told(serving: Ser
     )
     assert total.text_in + total.audio_in == sum(usage["prompt_tokens"] for usage in told)
     assert total.text_out + total.audio_out == sum(usage["completion_tokens"] for usage in told)
+
+
+async def test_a_stream_that_finds_no_place_half_way_is_paid_for_what_was_sent(serving: Serving) -> None:
+    served = await serving(models=priced(think=Fails("think", Overloaded())))
+    response = await served.post(messages=[{"role": "user", "content": "Hi"}], stream=True)
+    assert response.status_code == 200
+    (row,) = await rows(served)
+    assert (row.status, row.http, row.text_out) == ("failed", 200, 5)
+    assert row.text_in > 0

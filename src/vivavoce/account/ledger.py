@@ -153,6 +153,8 @@ class Bill:
         if self._entered:
             return
         self._entered = True
+        if status == "refused" and http == COMPLETED_HTTP and any(meter.begun for meter in self._meters):
+            status = "failed"  # part of it has been given
         try:
             await self._append(await self._entry(status, http))
         except SQLAlchemyError as error:
