@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import errno
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -353,3 +354,20 @@ async def test_a_stream_that_finds_no_place_half_way_is_paid_for_what_was_sent(s
     (row,) = await rows(served)
     assert (row.status, row.http, row.text_out) == ("failed", 200, 5)
     assert row.text_in > 0
+
+
+@STREAM
+async def test_an_answer_whose_sound_cannot_be_kept_is_in_no_row_as_given(
+    serving: Serving, stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(contents: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    served = await serving(models=priced())
+    monkeypatch.setattr(served.service.answers._files, "write", full)
+    response = await served.http.post(CHAT, json=served.say(stream=stream))
+    assert response.status_code == (200 if stream else 503)
+    assert '"not_recorded"' in response.text
+    (row,) = await rows(served)
+    assert (row.status, row.http) == (("failed", 200) if stream else ("refused", 503))
+    assert (row.audio_out > 0) == stream

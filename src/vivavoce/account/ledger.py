@@ -143,7 +143,7 @@ class Bill:
             return
         try:
             await (write or self._append)(entry)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             log.error("an answer could not be recorded: %s", type(error).__name__)
             raise NotRecorded from None
         self._entered = self._entered or entry is not None

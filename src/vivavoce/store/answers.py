@@ -57,7 +57,7 @@ class Answers:
     async def keep(self, answer: SpokenAnswer, entry: Entry | None = None) -> None:
         """Keep an answer; it can be found when this returns, and after a restart.
 
-        Its `entry` in the ledger, if there is one, is written in the same transaction.
+        Its `entry` in the ledger, if there is one, is written after it: it is there only where the answer is.
         """
         await self._kept.add((answer, entry))
 
@@ -101,6 +101,6 @@ class Answers:
             for answer, _ in spoken
         ]
         connection.execute(insert(answers), rows)
-        append(connection, [entry for _, entry in spoken if entry is not None])
         connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
         self._files.write({answer.id: answer.pcm.data for answer, _ in spoken})
+        append(connection, [entry for _, entry in spoken if entry is not None])  # nobody pays for one that was not kept
