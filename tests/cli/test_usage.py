@@ -133,3 +133,10 @@ def test_the_day_and_what_it_cost_are_seen_however_narrow_it_is(tmp_path: Path, 
 
 def test_two_forms_at_once_are_refused(run: Run) -> None:
     assert run("usage", "--csv", "--json").code == 1
+
+
+def test_more_days_than_there_are_is_told_in_a_line(run: Run) -> None:
+    ran = run("usage", "--days", "999999999999")
+    assert (ran.code, ran.out) == (2, b"")
+    assert "Invalid value for '--days'" in ran.err
+    assert len(ran.err.splitlines()) == 1

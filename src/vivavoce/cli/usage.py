@@ -15,6 +15,7 @@ from vivavoce.cli.common import ConfigOption, fail, plain_errors
 from vivavoce.cli.terminal import fitting, harmless
 
 DAY_S = 86_400
+LONGEST_D = 36_600
 BY = {"day": None, "key": "key", "project": "project", "model": "model", "endpoint": "kind", "status": "status"}
 """What usage may be shown by, and its name in the ledger."""
 HEADINGS: dict[str, str] = {
@@ -34,7 +35,9 @@ def usage(
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT,…", help=f"One line for each: any of {', '.join(BY)}.")
     ] = "day",
-    days: Annotated[int, typer.Option("--days", min=0, help="The last so many days, in UTC; 0: all.")] = 30,
+    days: Annotated[
+        int, typer.Option("--days", min=0, max=LONGEST_D, help="The last so many days, in UTC; 0: all.")
+    ] = 30,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="WHAT=NAME", help="Nothing else; may come several times.")
     ] = None,
