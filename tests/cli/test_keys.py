@@ -90,6 +90,7 @@ def test_an_admin_key_belongs_to_no_project(run: Run) -> None:
         (("create", "phone", "--expires", "99999d"), "is no time"),
         (("revoke", "key_1", "--yes"), "there is no key key_1; vivavoce keys list"),
         (("rotate", "key_1"), "there is no key key_1"),
+        (("revoke", f"sk-vv-{'a' * 43}", "--yes"), "there is no key of that id"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(run: Run, arguments: tuple[str, ...], said: str) -> None:

@@ -290,3 +290,11 @@ async def test_a_key_that_was_told_is_not_kept_for_a_repetition(serving: Serving
     for each in told:
         assert each["id"].encode() in kept
         assert each["value"].encode() not in kept
+
+
+async def test_a_key_that_is_taken_for_an_id_is_not_said_back(serving: Serving) -> None:
+    served = await serving()
+    admin, key = await made(served, None), await made(served)
+    response = await served.http.delete(f"{SHOP}/{key}", headers=bearer(admin))
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "api_key_not_found")
+    assert key[8:] not in response.text

@@ -159,7 +159,8 @@ async def _ring(settled: "Config") -> "AsyncGenerator[KeyRing, None]":
 async def _named(ring: "KeyRing", key_id: str) -> "Key":
     found = next((key for key in await ring.all(ended=True) if key.id == key_id), None)
     if found is None:
-        fail(f"there is no key {harmless(key_id)}; vivavoce keys list shows their ids")
+        which = key_id if key_id.startswith("key_") else "of that id"  # it may be a key by mistake: that is not said
+        fail(f"there is no key {harmless(which)}; vivavoce keys list shows their ids")
     return found
 
 

@@ -64,22 +64,21 @@ class AdminRoutes:
         asked = wire.decode(await _body(request) or b"{}", Rotation)
         made = await self._ring.rotate(key.id, asked.grace_seconds)
         if made is None:
-            raise wire.no_such_key(key.id)
+            raise wire.no_such_key()
         return _told(made)
 
     async def delete(self, request: Request) -> Response:
         """Revoke a key."""
         key = await self._key(request)
         if not await self._ring.revoke(key.id):
-            raise wire.no_such_key(key.id)
+            raise wire.no_such_key()
         kind = "organization.admin_api_key.deleted" if key.admin else "organization.project.api_key.deleted"
         return _json(DeletedKey(key.id, kind, deleted=True))
 
     async def _key(self, request: Request) -> Key:
-        key_id: str = request.path_params["key_id"]
-        found = await self._ring.named(key_id, _project(request))
+        found = await self._ring.named(request.path_params["key_id"], _project(request))
         if found is None:
-            raise wire.no_such_key(key_id)
+            raise wire.no_such_key()
         return found
 
 

@@ -149,9 +149,9 @@ def unknown_tier(name: str, known: Sequence[str]) -> BadRequest:
     return BadRequest(words, param="tier", code="invalid_value")
 
 
-def no_such_key(key_id: str) -> NotFound:
-    """The error for an id that is no key's, or that of one which has ended."""
-    return NotFound(f"There is no key '{key_id[:SHOWN_CHARACTERS]}' there.", code="api_key_not_found")
+def no_such_key() -> NotFound:
+    """The error for an id that is no key's, or of one which has ended. It may be a key by mistake, and is not said."""
+    return NotFound("There is no key of that id there.", code="api_key_not_found")
 
 
 def needs_admin() -> Forbidden:
