@@ -6,11 +6,12 @@ import logging
 import socket
 from collections.abc import Awaitable
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.engines.conftest import Make
@@ -40,6 +41,7 @@ from vivavoce.core.turn import (
     Usage,
 )
 from vivavoce.core.wrappers import Timed
+from vivavoce.engines.chat_chunks import Used
 from vivavoce.engines.openai import OpenAICompatible
 from vivavoce.engines.refusals import NoSuchModel
 from vivavoce.warming import warm
@@ -609,3 +611,12 @@ async def test_a_tool_without_words_or_parameters_is_sent_as_every_server_takes_
     await answer(make(), replace(TURN, tools=(Tool("look"),)))
     function = {"name": "look", "parameters": {"type": "object", "properties": {}}}
     assert upstream.asked[0]["tools"] == [{"type": "function", "function": function}]
+
+
+@pytest.mark.parametrize("count", [-(10**30), -1, 0, 10**30])
+def test_a_count_that_no_row_could_hold_is_brought_to_one_that_can(count: int) -> None:
+    details = {"audio_tokens": count, "cached_tokens": count, "reasoning_tokens": count}
+    told = {"prompt_tokens": count, "completion_tokens": count}
+    told |= {"prompt_tokens_details": details, "completion_tokens_details": details}
+    usage = msgspec.json.decode(json.dumps(told), type=Used).told()
+    assert all(0 <= tokens < 2**31 for tokens in asdict(usage).values())

@@ -11,6 +11,8 @@ from vivavoce.engines.logprobs import Logprobs
 
 Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=128)]
 """Of a call among those of one answer; calls are kept in a list as long as the last of them says."""
+MOST_TOKENS = 2**31 - 1
+"""More than any context has."""
 FAILED = "The model behind this server failed."
 REASONS: dict[str, Reason] = {"length": "length", "content_filter": "content_filter", "tool_calls": "tool_calls"}
 
@@ -32,18 +34,22 @@ class Used(msgspec.Struct):
     completion_tokens_details: Details | None = None
 
     def told(self) -> Usage:
-        """As usage of ours."""
+        """As usage of ours; what cannot be a number of tokens is brought to the nearest that can."""
         read, made = self.prompt_tokens_details or Details(), self.completion_tokens_details or Details()
-        audio_in, audio_out = read.audio_tokens or 0, made.audio_tokens or 0
-        text_out = max(self.completion_tokens - audio_out, 0)
+        audio_in, audio_out = _count(read.audio_tokens), _count(made.audio_tokens)
+        text_out = _count(_count(self.completion_tokens) - audio_out)
         return Usage(
-            text_in=max(self.prompt_tokens - audio_in, 0),
+            text_in=_count(_count(self.prompt_tokens) - audio_in),
             audio_in=audio_in,
             text_out=text_out,
             audio_out=audio_out,
-            cached=read.cached_tokens or 0,
-            reasoning=min(made.reasoning_tokens or 0, text_out),
+            cached=_count(read.cached_tokens),
+            reasoning=min(_count(made.reasoning_tokens), text_out),
         )
+
+
+def _count(told: int | None) -> int:
+    return min(max(told or 0, 0), MOST_TOKENS)
 
 
 class FunctionDelta(msgspec.Struct):
