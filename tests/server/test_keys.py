@@ -163,6 +163,27 @@ async def test_what_one_project_stored_does_not_exist_for_another(serving: Servi
     assert (await served.http.get(path, headers=bearer(same.api_key))).status_code == 200
 
 
+async def test_another_project_neither_lists_nor_changes_nor_is_given_again_what_was_stored(serving: Serving) -> None:
+    served = await serving()
+    ours, theirs = bearer(await made(served, "shop")), bearer(await made(served, "bank"))
+    once, chats = {"idempotency-key": "once"}, "/v1/chat/completions"
+    asked = served.say(store=True)
+    said = (await served.http.post(chats, json=asked, headers=ours | once)).json()
+    place = f"{chats}/{said['id']}"
+    for method, path, body in (
+        ("GET", place, None),
+        ("GET", f"{place}/messages", None),
+        ("POST", place, {"metadata": {"mine": "now"}}),
+        ("DELETE", place, None),
+    ):
+        assert (await served.http.request(method, path, json=body, headers=theirs)).status_code == 404
+    assert (await served.http.get(chats, headers=theirs)).json()["data"] == []
+    theirs_said = await served.http.post(chats, json=asked, headers=theirs | once)
+    assert "idempotent-replayed" not in theirs_said.headers
+    assert theirs_said.json()["id"] != said["id"]
+    assert (await served.http.get(place, headers=ours)).json()["metadata"] == said["metadata"]
+
+
 async def test_configured_keys_go_on_beside_those_that_are_made(serving: Serving) -> None:
     served = await serving(access=Access(("sk-one",)))
     said = await with_key(served, "sk-one").chat.completions.create(model=MODEL, messages=USER, store=True)
