@@ -19,7 +19,7 @@ import pytest
 from tests.support.page import Page
 from tests.support.waiting import until
 from vivavoce import main
-from vivavoce.config import Config, load
+from vivavoce.config import Config, ConfigError, load
 from vivavoce.core.turn import Turn
 from vivavoce.engines.child import EngineMissing
 from vivavoce.generations import Generations
@@ -134,6 +134,17 @@ async def test_keys_and_names_are_the_newest(generations: Generations, tmp_path:
         assert (await http.get("/v1/models")).status_code == 401
         listed = await http.get("/v1/models", headers={"authorization": "Bearer sk-new"})
         assert [model["id"] for model in listed.json()["data"]] == ["talker", "new"]
+
+
+async def test_who_may_come_in_goes_by_the_address_that_was_taken(generations: Generations, tmp_path: Path) -> None:
+    bound = load(written(tmp_path))
+    bound.server.host = "0.0.0.0"  # noqa: S104 - nothing listens there
+    local = load(written(tmp_path))
+    await generations.begin(main.as_bound(local, bound))
+    async with client(generations) as http:
+        assert (await http.get("/v1/models")).status_code == 401
+    with pytest.raises(ConfigError, match="key 1 is easily guessed"):
+        main.as_bound(load(written(tmp_path, keys=("sk-new",))), bound)
 
 
 async def test_what_was_measured_goes_on_where_the_next_ones_measure(generations: Generations, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from msgspec.structs import replace
+
 from vivavoce import checking
 from vivavoce.account.counters import InMemory
 from vivavoce.account.first import first_admin
@@ -57,11 +59,22 @@ async def serve(
         stack.push_async_callback(generations.end)
         running = await generations.begin(config)
         if again is not None:
-            while_open(stack, generations.renew_on_hangup(again))
+            while_open(stack, generations.renew_on_hangup(lambda: as_bound(again(), config)))
         port: int = listener.getsockname()[1]
         await make_first(config.server, kept.keys, first)
         bounds = Bounds(connections=config.limits.connections)
         await Server(generations, lambda: announce(port, running, kept.keys), bounds=bounds).serve([listener])
+
+
+def as_bound(found: Config, bound: Config) -> Config:
+    """A configuration read by a server that runs: who may come in goes by the address that was taken, and stays so.
+
+    Raises:
+        ConfigError: its keys are too easily guessed for that address.
+    """
+    found.server = replace(found.server, host=bound.server.host)
+    refuse(checking.exposed(found))
+    return found
 
 
 async def make_first(server: ServerConfig, ring: KeyRing, told: Callable[[str], None] | None) -> None:
