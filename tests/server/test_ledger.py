@@ -371,3 +371,21 @@ async def test_an_answer_whose_sound_cannot_be_kept_is_in_no_row_as_given(
     (row,) = await rows(served)
     assert (row.status, row.http) == (("failed", 200) if stream else ("refused", 503))
     assert (row.audio_out > 0) == stream
+
+
+@STREAM
+async def test_an_answer_that_cannot_be_stored_as_was_asked_is_in_no_row_as_given(
+    serving: Serving, stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise OperationalError("insert", {}, Exception(SECRET))
+
+    served = await serving(models=priced())
+    monkeypatch.setattr(served.service.completions, "keep", full)
+    response = await served.http.post(CHAT, json=served.say(stream=stream, store=True))
+    assert "[DONE]" not in response.text
+    (row,) = await rows(served)
+    assert (row.status, row.http) == ("failed", response.status_code)
+    monkeypatch.undo()
+    await served.http.post(CHAT, json=served.say(stream=stream, store=True))
+    assert [row.status for row in await rows(served)] == ["failed", "completed"]

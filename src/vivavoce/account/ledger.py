@@ -128,15 +128,18 @@ class Bill:
             self._meters[0].heard_s = sum(sound.seconds for sound in sounds if sound is not None)
         return self._meters
 
-    async def settle(self, write: Callable[[Entry | None], Awaitable[None]] | None = None) -> None:
+    async def settle(
+        self, write: Callable[[Entry | None], Awaitable[None]] | None = None, *, last: bool = True
+    ) -> None:
         """Write the row, if every answer has come to its end and it is not there yet.
 
-        `write` is given the row, or None, and writes it with what else there is to be written.
+        `write` is given the row, or None, and writes it with what else there is to be written. If that is not the
+        `last` there is, it is given None.
 
         Raises:
             NotRecorded: it cannot be written.
         """
-        over = all(meter.done is not None for meter in self._meters)
+        over = last and all(meter.done is not None for meter in self._meters)
         ended = over and bool(self._meters) and not self._entered
         entry = await self._entry("completed", COMPLETED_HTTP) if ended else None
         if entry is None and write is None:

@@ -165,7 +165,8 @@ class Answer:
         if self._id is not None and self._speaks:
             self._kept = True
             spoken = self._spoken(self._id, self._text, done.origin)
-            await self._bill.settle(lambda entry: self._service.answers.keep(spoken, entry))
+            stores = bool(self._request.store)  # then that may yet fail
+            await self._bill.settle(lambda entry: self._service.answers.keep(spoken, entry), last=not stores)
 
     def _pcm(self) -> Pcm:
         return Pcm(self._sound.getvalue(), SPOKEN_RATE)
