@@ -91,11 +91,12 @@ class Generations:
         try:
             watch = self._watch(config)
             running = await stack.enter_async_context(start(config, self._shelf, watch, self._store.heard))
-            stack.enter_context(self._meters.showing(running.pools))
+            door = Door(config.limits.wait_ms / 1000)
+            stack.enter_context(self._meters.showing(running.pools, door))
             for engine in running.engines.values():
                 if engine.pool is None:
                     while_open(stack, _ask_until_it_answers(engine))
-            app = create_app(self._service(config, running, watch))
+            app = create_app(self._service(config, running, watch, door))
         except BaseException:
             await stack.aclose()
             raise
@@ -147,7 +148,7 @@ class Generations:
         watches += [self._traces] if self._traces is not None else []
         return Watches(watches) if len(watches) > 1 else next(iter(watches), None)
 
-    def _service(self, config: Config, running: Running, watch: Watch | None) -> Service:
+    def _service(self, config: Config, running: Running, watch: Watch | None, door: Door) -> Service:
         return Service(
             models=running.models,
             sounds=running.sounds,
@@ -166,7 +167,7 @@ class Generations:
                 clock.now,
             ),
             documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
-            door=Door(config.limits.wait_ms / 1000),
+            door=door,
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             strict=config.server.strict,
             aiml=config.server.aiml,

@@ -18,8 +18,10 @@ from tests.support.serving import MODEL, Served, Serving, model
 from tests.support.talking import line, post
 from vivavoce.audio.wav import write_wav
 from vivavoce.config import load
+from vivavoce.core.admission import Door
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.errors import EngineFailed, Overloaded
+from vivavoce.core.load import Load
 from vivavoce.core.models import Model
 from vivavoce.core.speaking import Phrased
 from vivavoce.core.watching import Watched
@@ -139,6 +141,28 @@ async def test_a_turn_that_fails_is_counted_by_how(
     assert found["active_turns", CHAT] == 0
     assert not found.of("turn_seconds_count")
     assert not found.of("stage_seconds_count")
+
+
+async def test_whoever_is_not_let_in_is_counted_as_turned_away(serving: Serving, tmp_path: Path) -> None:
+    meters, door, hear, think, speak = Meters(), Door(0.0), Load(), Load(), Load()
+    speak.called(took_s=1.0, sound_s=1.0)  # it speaks to one at a time
+    hear.busy = 1
+    asked_of = replace(watched(meters), loads={"hear": [hear], "think": [think], "speak": [speak]})
+    served = await serving(tmp_path, models={MODEL: asked_of}, watch=meters, meters=meters, door=door)
+    async with door.turn("", asked_of.needs("think", "speak")):
+        assert (await served.post(messages=[{"role": "user", "content": "Hi"}])).status_code == 503
+        asked = {"model": MODEL, "input": "Hello there.", "voice": "alloy", "response_format": "pcm"}
+        assert (await served.http.post("/v1/audio/speech", json=asked)).status_code == 503
+        for where in ("transcriptions", "translations"):
+            sent = {"file": ("a.wav", write_wav(tone(2.0)), "audio/wav")}
+            answer = await served.http.post(f"/v1/audio/{where}", data={"model": MODEL}, files=sent)
+            assert answer.status_code == 503
+    found = await page(served)
+    for kind in ("chat", "speech", "transcription", "translation"):
+        of = {"kind": kind, "model": MODEL}
+        assert found["turns_total", {**of, "outcome": "full"}] == 1
+        assert found["active_turns", of] == 0
+    assert not found.of("turn_seconds_count")
 
 
 @pytest.mark.parametrize("stream", [False, True])

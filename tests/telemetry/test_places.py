@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.page import Page
 from tests.support.waiting import until
+from vivavoce.core.admission import Door, Need
+from vivavoce.core.load import Load
 from vivavoce.engines.child import Spec
 from vivavoce.engines.pool import Pool
 from vivavoce.telemetry.meters import Meters
@@ -43,7 +45,7 @@ def told(meters: Meters) -> dict[str, float]:
 
 async def test_calls_at_work_and_in_line_are_told(start: Start, tmp_path: Path) -> None:
     pool, meters = await start(), Meters()
-    with meters.showing([pool]):
+    with meters.showing([pool], Door()):
         async with aclosing(pool.stream("steps", "first")) as first:
             await anext(first)
             second = asyncio.create_task(anext(pool.stream("answer", 1)))
@@ -58,7 +60,7 @@ async def test_calls_at_work_and_in_line_are_told(start: Start, tmp_path: Path) 
 
 async def test_a_process_that_dies_is_counted_when_it_runs_again(start: Start) -> None:
     pool, meters = await start(), Meters()
-    with meters.showing([pool]):
+    with meters.showing([pool], Door()):
         for died in (1, 2):
             os.kill(pool.pids[0], signal.SIGKILL)
             await until(lambda died=died: pool.restarts == died and pool.ready)
@@ -67,9 +69,25 @@ async def test_a_process_that_dies_is_counted_when_it_runs_again(start: Start) -
 
 async def test_while_one_configuration_follows_another_a_pool_counts_once(start: Start) -> None:
     one, two, meters = await start(), await start(), Meters()
-    with meters.showing([one]):
-        with meters.showing([one]):
+    with meters.showing([one], Door()):
+        with meters.showing([one], Door()):
             assert told(meters)["places"] == 1
-        with meters.showing([one, two]):
+        with meters.showing([one, two], Door()):
             assert told(meters)["places"] == 2
         assert told(meters)["places"] == 1
+
+
+async def test_turns_that_wait_to_be_let_in_are_told_of_every_configuration() -> None:
+    async def wait(door: Door) -> None:
+        async with door.turn("", thinks):
+            pass
+
+    meters, doors, thinks = Meters(), (Door(60.0), Door(60.0)), [Need("think", [Load()])]
+    with meters.showing([], doors[0]), meters.showing([], doors[1]):
+        assert Page(meters)["waiting_turns", {}] == 0
+        async with asyncio.TaskGroup() as group, doors[0].turn("", thinks):
+            for door in (*doors, doors[1]):
+                group.create_task(wait(door))
+            await until(lambda: sum(door.waiting for door in doors) == 3)
+            assert Page(meters)["waiting_turns", {}] == 3
+        assert Page(meters)["waiting_turns", {}] == 0

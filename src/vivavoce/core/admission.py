@@ -1,8 +1,8 @@
 """Turns are let in as a whole: who may begin now, who waits at the door, and how long one turned away should.
 
     a turn comes ─► every engine it needs can carry one more ─► in: each of its calls waits until it is served
-                 └► not now: it waits at the door, at most `wait_s`, then Overloaded
-                    └ it would be longer, as turns have gone of late: Overloaded at once
+                 └► not now: it waits at the door, at most `wait_s`, then TurnedAway
+                    └ it would be longer, as turns have gone of late: TurnedAway at once
 
 Once in, a turn goes before all that are not, and is not refused for want of a place. One whose reader holds it up, and
 that no engine works for, is not counted: it holds nothing but itself.
@@ -30,6 +30,10 @@ TELL_S = 10.0
 """Refusals are logged once in this time at most."""
 LONGEST_S = 60.0
 """The most that one turned away is told to wait."""
+
+
+class TurnedAway(Overloaded):
+    """A turn was not let in: nothing was done for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class Door:
         """Let a turn in, for as long as this is open; calls to engines inside it are its own.
 
         Raises:
-            Overloaded: it would wait, or has waited, longer than `wait_s`.
+            TurnedAway: it would wait, or has waited, longer than `wait_s`.
         """
         loop = asyncio.get_running_loop()
         mine = _Waiting(Admitted(project, loop.time()), [need for need in needs if need.loads])
@@ -167,14 +171,14 @@ class Door:
         before = sum(any(id(load) in wanted for need in other.needs for load in need.loads) for other in ahead)
         return max((need.wait_s(now, self._wait_s, before) for need in mine.needs), default=0.0)
 
-    def _refusal(self, mine: _Waiting) -> Overloaded:
+    def _refusal(self, mine: _Waiting) -> TurnedAway:
         now = asyncio.get_running_loop().time()
         full = [need for need in mine.needs if not need.fits(now, self._wait_s)]
         for load in {load for need in full for load in need.loads}:
             load.refused += 1
         expected_s = self._expected_s(mine)
         self._refusals.add([need.part for need in full])
-        return Overloaded(min(max(expected_s, 1.0), LONGEST_S))
+        return TurnedAway(min(max(expected_s, 1.0), LONGEST_S))
 
     def _measure(self, mine: _Waiting, now: float) -> None:
         for need in mine.needs:

@@ -22,7 +22,7 @@ from vivavoce.server.billed import bill_of, metered
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, read_body, send_whole, while_connected
 from vivavoce.server.held import Held
-from vivavoce.server.observed import WatchedTurns
+from vivavoce.server.observed import WatchedTurns, watching_door
 from vivavoce.server.paying import Paid
 from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping
@@ -73,7 +73,8 @@ class ChatCompletions:
         answers = Answers(self._service, model, model.responder, request, held, keeping)
         needs = model.answering(hears=any(chat.recordings(request)), speaks=voice is not None)
         work = answers.stream(send) if request.stream else answers.whole(send)
-        await while_connected(receive, self._service.door.within(caller_of(scope).project, needs, work))
+        with watching_door(self._service.watch, "chat", model.name):
+            await while_connected(receive, self._service.door.within(caller_of(scope).project, needs, work))
 
 
 class Answers:

@@ -1,12 +1,14 @@
 """Watches requests and answers from outside: how many, how long, how large, and what comes of each turn."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope
 from starlette.types import Send as AsgiSend
 
+from vivavoce.core.admission import TurnedAway
 from vivavoce.core.engines import Responder
 from vivavoce.core.turn import Send, Turn, TurnDone, TurnEvent, Usage
 from vivavoce.core.watching import Kind, Watch, Watching
@@ -83,6 +85,16 @@ def template(path: str) -> str:
 def watching_turn(watch: Watch, kind: Kind, model: str, *, streamed: bool = False) -> Watching:
     """Something asked of a model, which is worked on within it; see `core.watching.Watch.turn`."""
     return Watching(watch.turn(kind, model, streamed=streamed), left=(ClientGone,))
+
+
+@contextmanager
+def watching_door(watch: Watch, kind: Kind, model: str) -> Generator[None]:
+    """Let a turn in within it: one that is turned away is told of as well, and has been nothing else."""
+    try:
+        yield
+    except TurnedAway:
+        watch.turn(kind, model, streamed=False).ended("full")
+        raise
 
 
 class WatchedTurns:

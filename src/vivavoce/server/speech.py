@@ -21,7 +21,7 @@ from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, read_body, while_connected
 from vivavoce.server.growing import encoded
 from vivavoce.server.held import SLICE_SOUND, Held
-from vivavoce.server.observed import watching_turn
+from vivavoce.server.observed import watching_door, watching_turn
 from vivavoce.server.paying import Purse, Voice
 from vivavoce.server.service import Service
 from vivavoce.wire import speech
@@ -62,7 +62,8 @@ class Speech:
         read = Usage(text_in=text_tokens(request.input))
         await held.reserve(read.text_in, read, Usage(audio_out=SLICE_SOUND))
         work = self._read(model.speaker, request, held, send)
-        await while_connected(receive, self._service.door.within(caller.project, model.needs("speak"), work))
+        with watching_door(self._service.watch, "speech", request.model):
+            await while_connected(receive, self._service.door.within(caller.project, model.needs("speak"), work))
 
     async def _read(self, speaker: Speaker, request: SpeechRequest, held: Held, send: Send) -> None:
         plain = request.form in PLAIN

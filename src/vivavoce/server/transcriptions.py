@@ -16,14 +16,14 @@ from vivavoce.core.engines import Hearing, Transcriber, Transcript
 from vivavoce.core.errors import BadAudio, BadRequest, PublicError, TryLater
 from vivavoce.core.streams import once
 from vivavoce.core.turn import TurnDone, Usage
-from vivavoce.core.watching import Watching
+from vivavoce.core.watching import Kind, Watching
 from vivavoce.server.aiml import call_of
 from vivavoce.server.billed import bill_of
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import Outlet, send_whole, while_connected
 from vivavoce.server.forms import chunks, read_form
 from vivavoce.server.held import Held
-from vivavoce.server.observed import watching_turn
+from vivavoce.server.observed import watching_door, watching_turn
 from vivavoce.server.service import Service
 from vivavoce.server.sound import HEARD_RATE
 from vivavoce.wire import transcription, transcription_errors
@@ -63,6 +63,7 @@ class Transcriptions:
         """`upload_bytes`: the largest recording taken."""
         self._service = service
         self._translate = translate
+        self._kind: Kind = "translation" if translate else "transcription"
         self._upload_bytes = upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,12 +97,12 @@ class Transcriptions:
         await held.admit()
         asked = Asked(request, replace(ask, project=caller.project), model.transcriber, held)
         work = self._hear_all(asked, data, send)
-        await while_connected(receive, self._service.door.within(caller.project, model.needs("hear"), work))
+        with watching_door(self._service.watch, self._kind, request.model):
+            await while_connected(receive, self._service.door.within(caller.project, model.needs("hear"), work))
 
     async def _hear_all(self, asked: Asked, data: bytes, send: Send) -> None:
-        kind = "translation" if self._translate else "transcription"
         streams = asked.request.stream and asked.request.counts_tokens and not self._translate
-        with watching_turn(self._service.watch, kind, asked.request.model) as work:
+        with watching_turn(self._service.watch, self._kind, asked.request.model) as work:
             await (self._stream if streams else self._answer)(asked, data, send, work)
 
     async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> tuple[TranscriptionRequest, bytes]:

@@ -1,4 +1,4 @@
-"""The engines' processes, as they are when somebody looks: how many work, how many calls wait, how many died."""
+"""The engines' processes and the door as they are when somebody looks: how many work, wait, and have died."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -38,15 +38,26 @@ class Pool(Protocol):
         ...
 
 
+class Door(Protocol):
+    """Where turns are let in; see `core.admission.Door`."""
+
+    @property
+    def waiting(self) -> int:
+        """How many turns wait at it."""
+        ...
+
+
 class Places(Collector):
     """Asked by the registry at each look. While one configuration follows another, both count."""
 
     def __init__(self) -> None:
         self.running: list[Sequence[Pool]] = []
         """Those of each configuration; a pool that is in two counts once."""
+        self.doors: list[Door] = []
+        """One of each configuration."""
 
     def collect(self) -> Iterator[Metric]:
-        """Tell of every pool, those of one name together."""
+        """Tell of every pool, those of one name together, and of the door."""
         places = GaugeMetricFamily("vivavoce_engine_places", "Calls an engine serves at once.", labels=["engine"])
         busy = GaugeMetricFamily("vivavoce_engine_busy", "Calls it serves now.", labels=["engine"])
         waiting = GaugeMetricFamily("vivavoce_engine_waiting", "Calls that wait for a place.", labels=["engine"])
@@ -59,6 +70,8 @@ class Places(Collector):
             ready.add_metric([name], all(pool.ready for pool in pools))
             restarts.add_metric([name], sum(pool.restarts for pool in pools))
         yield from (places, busy, waiting, ready, restarts)
+        at_the_door = sum(door.waiting for door in list(self.doors))
+        yield GaugeMetricFamily("vivavoce_waiting_turns", "Turns that wait to be let in.", at_the_door)
 
     def _by_name(self) -> dict[str, list[Pool]]:
         found: dict[str, list[Pool]] = {}
