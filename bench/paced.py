@@ -9,8 +9,9 @@ it, in a process of an environment of its own, what Pipecat's aggregators do wit
 What is wanted is the median over the replies, of every set, with every voice. A clause of one short word is not said by
 itself, so that nobody hears a gap after it: such replies are the worst ones, whatever the machine.
 
-`--set NAME` has one set said, `--rounds N` every reply N times, `--without-pipecat` leaves that out, `--json FILE`
-keeps every answer.
+`--exact` asks no server: what cuts the words is given the same engines and a clock that jumps, so that the machine adds
+nothing, and every run is the same. `--set NAME` has one set said, `--rounds N` every reply N times, `--without-pipecat`
+leaves that out, `--json FILE` keeps every answer.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ import httpx2
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support import environments
+from tests.support.jumping import timed
 from vivavoce.core.audio import SPOKEN_RATE
-from vivavoce.testing.scripted import tokens
+from vivavoce.core.engines import Speaking
+from vivavoce.core.speaking import Phrased
+from vivavoce.testing.scripted import Scripted, tokens
 from vivavoce.testing.serving import serving
 
 HERE = Path(__file__).parent
@@ -138,6 +142,23 @@ async def ask(client: httpx2.AsyncClient, at: int, reply: Reply, cost: float, to
     return Heard("viva voce", reply.of, cost, together, at, reply.floor_s(cost), first_s, *gaps(arrivals))
 
 
+async def exactly(at: int, reply: Reply, cost: float) -> Heard:
+    """One conversation without a server, by the loop's own clock."""
+
+    async def thought() -> AsyncIterator[str]:
+        for token in tokens(reply.text):
+            await asyncio.sleep(TOKEN_MS / 1000)
+            yield token
+
+    voice, now = (
+        Scripted(Scripted.Options(char_ms=SPEECH_MS * cost, speech_ms=SPEECH_MS)),
+        asyncio.get_running_loop().time,
+    )
+    sounds = Phrased(voice, clock=now).speak(thought(), Speaking("alloy"))
+    arrivals = [(now(), sound.pcm.seconds) async for sound in sounds if sound.pcm.samples]
+    return Heard("exactly", reply.of, cost, 1, at, reply.floor_s(cost), arrivals[0][0], *gaps(arrivals))
+
+
 async def ours(said: list[Reply], rounds: int) -> list[Heard]:
     """Every reply with every voice, alone and with others."""
     with tempfile.TemporaryDirectory() as home:
@@ -212,7 +233,7 @@ def table(found: list[Heard]) -> None:
 def verdict(found: list[Heard]) -> bool:
     """Whether what is wanted holds, in a line for each number of conversations."""
     held = True
-    for together in TOGETHER:
+    for together in sorted({each.together for each in found}):
         group = [each for each in found if each.together == together]
         keys = {(each.of, each.cost) for each in group}
         medians = [statistics.median(each.ratio for each in group if (each.of, each.cost) == key) for key in keys]
@@ -225,13 +246,17 @@ def verdict(found: list[Heard]) -> bool:
 def main() -> int:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--set", choices=SETS)
+    arguments.add_argument("--exact", action="store_true")
     arguments.add_argument("--rounds", type=int, default=1)
     arguments.add_argument("--without-pipecat", action="store_true")
     arguments.add_argument("--json", type=Path)
     given = arguments.parse_args()
     said = [reply for of in ([given.set] if given.set else SETS) for reply in replies(of)]
-    found = asyncio.run(ours(said, given.rounds))
-    beside = [] if given.without_pipecat else theirs(said)
+    if given.exact:
+        found = [timed(exactly(at, reply, cost)) for cost in COSTS for at, reply in enumerate(said)]
+    else:
+        found = asyncio.run(ours(said, given.rounds))
+    beside = [] if given.exact or given.without_pipecat else theirs(said)
     print("First audio over the floor of the first clause, and the gaps that a player would have heard:\n")
     table(found + beside)
     print("\nThe worst median, and all gaps:")
