@@ -143,6 +143,22 @@ async def test_a_turn_that_fails_is_counted_by_how(
     assert not found.of("stage_seconds_count")
 
 
+async def test_a_model_has_one_label_by_whichever_name_it_was_asked(serving: Serving, tmp_path: Path) -> None:
+    meters = Meters()
+    asked_of = watched(meters)
+    models = {MODEL: asked_of, asked_of.snapshot: asked_of}
+    served = await serving(tmp_path, models=models, watch=meters, meters=meters)
+    asked = {"model": asked_of.snapshot, "input": "Hello there.", "voice": "alloy", "response_format": "pcm"}
+    assert (await served.http.post("/v1/audio/speech", json=asked)).status_code == 200
+    sent = {"file": ("a.wav", write_wav(tone(2.0)), "audio/wav")}
+    answer = await served.http.post("/v1/audio/transcriptions", data={"model": asked_of.snapshot}, files=sent)
+    assert answer.status_code == 200
+    assert (await served.http.post("/v1/chat/completions", json=served.say(model=asked_of.snapshot))).status_code == 200
+    found = await page(served)
+    for kind in ("chat", "speech", "transcription"):
+        assert found["turns_total", {"kind": kind, "model": MODEL, "outcome": "done"}] == 1
+
+
 async def test_whoever_is_not_let_in_is_counted_as_turned_away(serving: Serving, tmp_path: Path) -> None:
     meters, door, hear, think, speak = Meters(), Door(0.0), Load(), Load(), Load()
     speak.called(took_s=1.0, sound_s=1.0)  # it speaks to one at a time

@@ -26,7 +26,7 @@ class Held:
         """`tokens`: whether its headers tell of tokens."""
         self._limits = limits
         self._scope = scope
-        self._model = model
+        self.model = model
         self._tells_tokens = tokens
         self._grant: Grant | None = None
 
@@ -48,7 +48,7 @@ class Held:
         Raises:
             LimitReached: there is no room for it.
         """
-        bill, model = self.bill, self._model
+        bill, model = self.bill, self.model
         try:
             self._grant = await self._limits.admit(bill.caller, model.limited_as or model.name, model.price)
         except Refused as refused:
@@ -89,7 +89,7 @@ class Held:
         full = refused.full
         self._scope[HEADERS] = wire.headers(refused.levels, tokens=self._tells_tokens)
         project = self.bill.caller.project
-        return wire.reached(full.level, full.take.amount, full.wait_s, model=self._model.name, project=project)
+        return wire.reached(full.level, full.take.amount, full.wait_s, model=self.model.name, project=project)
 
     def _tell(self, grant: Grant) -> None:
         self._scope[HEADERS] = wire.headers(grant.levels, tokens=self._tells_tokens)

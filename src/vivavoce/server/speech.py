@@ -62,12 +62,12 @@ class Speech:
         read = Usage(text_in=text_tokens(request.input))
         await held.reserve(read.text_in, read, Usage(audio_out=SLICE_SOUND))
         work = self._read(model.speaker, request, held, send)
-        with watching_door(self._service.watch, "speech", request.model):
+        with watching_door(self._service.watch, "speech", model.name):
             await while_connected(receive, self._service.door.within(caller.project, model.needs("speak"), work))
 
     async def _read(self, speaker: Speaker, request: SpeechRequest, held: Held, send: Send) -> None:
         plain = request.form in PLAIN
-        with watching_turn(self._service.watch, "speech", request.model, streamed=plain) as work:
+        with watching_turn(self._service.watch, "speech", held.model.name, streamed=plain) as work:
             reading = Reading(self._service, speaker, request, held, work)
             await (reading.events(send) if request.stream_format == "sse" else reading.sound(send))
             work.told(TurnDone(usage=reading.usage))

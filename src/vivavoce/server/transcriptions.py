@@ -97,12 +97,12 @@ class Transcriptions:
         await held.admit()
         asked = Asked(request, replace(ask, project=caller.project), model.transcriber, held)
         work = self._hear_all(asked, data, send)
-        with watching_door(self._service.watch, self._kind, request.model):
+        with watching_door(self._service.watch, self._kind, model.name):
             await while_connected(receive, self._service.door.within(caller.project, model.needs("hear"), work))
 
     async def _hear_all(self, asked: Asked, data: bytes, send: Send) -> None:
         streams = asked.request.stream and asked.request.counts_tokens and not self._translate
-        with watching_turn(self._service.watch, self._kind, asked.request.model) as work:
+        with watching_turn(self._service.watch, self._kind, asked.held.model.name) as work:
             await (self._stream if streams else self._answer)(asked, data, send, work)
 
     async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> tuple[TranscriptionRequest, bytes]:
