@@ -166,6 +166,15 @@ def test_a_conversation_is_read_once(brain: Llama) -> None:
     assert again.usage.cached > done.usage.text_in * 0.9
 
 
+def test_a_long_conversation_is_read_once_though_short_ones_come_between(brain: Llama) -> None:
+    first = "Here is another fact to keep in mind: " + LONG[:2000]
+    text, done, _ = whole(brain, turn(first, max_tokens=2))
+    for number in range(2):
+        whole(brain, turn(f"Hello, number {number}.", max_tokens=1))
+        _, again, _ = whole(brain, turn(first, text, f"Thanks, {number}!", max_tokens=1))
+        assert again.usage.cached > done.usage.text_in * 0.9
+
+
 def test_conversations_that_take_turns_in_one_place_are_each_read_once() -> None:
     path = embedded.fetched()
     if path is None:

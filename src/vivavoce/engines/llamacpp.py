@@ -167,6 +167,8 @@ def _parameters(loading: Loading, listener: Path, verbosity: int) -> Any:
     ask.cpuparams.n_threads = ask.cpuparams_batch.n_threads = threads
     # a prefix stays in its slot until another conversation needs that; copied out any earlier, it is only copied back
     ask.cache_prompt, ask.cache_ram_mib, ask.cache_idle_slots = True, loading.cache_mb, False
+    # less in common is mostly the instruction, and whoever takes such a slot is not given back what was copied out
+    ask.slot_prompt_similarity = 0.5
     if loading.template:
         ask.use_jinja, ask.chat_template = True, Path(loading.template).read_text()
     ask.prefill_assistant = False  # what was said last is over, whoever said it
