@@ -204,11 +204,13 @@ async def test_an_engine_that_dies_mid_answer_is_paid_for_what_it_gave(serving: 
 )
 async def test_what_came_to_nothing_costs_nothing(serving: Serving, error: Exception, status: str, http: int) -> None:
     served = await serving(models=priced(think=Fails("prompt", error)))
-    response = await served.http.post(CHAT, json=served.say())
+    sound = {"data": base64.b64encode(write_wav(tone(1.25))).decode(), "format": "wav"}
+    messages = [{"role": "user", "content": [{"type": "input_audio", "input_audio": sound}]}]
+    response = await served.http.post(CHAT, json=served.say(messages=messages))
     assert response.status_code == http
     (row,) = await rows(served)
     assert (row.status, row.http) == (status, http)
-    assert (row.text_in, row.audio_in, row.text_out, row.cost_in, row.cost_out) == (0, 0, 0, 0, 0)
+    assert (row.text_in, row.audio_in, row.heard_ms, row.text_out, row.cost_in, row.cost_out) == (0, 0, 0, 0, 0, 0)
 
 
 async def test_what_was_refused_has_a_row_and_who_may_not_come_in_has_none(serving: Serving) -> None:

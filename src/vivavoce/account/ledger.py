@@ -22,7 +22,7 @@ from vivavoce.core.engines import Transcript
 from vivavoce.core.errors import TryLater
 from vivavoce.core.models import Model
 from vivavoce.core.tokens import text_tokens
-from vivavoce.core.turn import AudioDelta, Speech, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
+from vivavoce.core.turn import AudioDelta, InputTranscript, Speech, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.core.usage import estimated, texts_in
 from vivavoce.store import clock
 from vivavoce.store.ledger import Entry, Ledger, Status
@@ -62,6 +62,8 @@ class Meter:
         """`item` came of it just now, and was passed on; of the end: is about to be."""
         if isinstance(item, Pcm):
             self.heard_s += item.seconds
+            return
+        if isinstance(item, InputTranscript):  # the client is not told
             return
         self.begun = True
         if isinstance(item, TurnDone):
@@ -168,7 +170,8 @@ class Bill:
             await self._ledger.append(entry)
 
     async def _entry(self, status: Status, http: int) -> Entry:
-        usage = await self._usage(status)
+        owed = self._owed(status)
+        usage = in_all([await meter.usage() for meter in owed])
         price = self._model.price if self._model else None
         self.cost = cost(price, usage)
         if self._grant is not None:
@@ -195,16 +198,15 @@ class Bill:
             http=http,
             took_ms=self._ms(time.monotonic()),
             first_audio_ms=self._ms(min(firsts)) if firsts else None,
-            characters=sum(meter.read_so_far() for meter in self._meters),
-            heard_ms=round(1000 * sum(meter.heard_s for meter in self._meters)),
-            said_ms=round(1000 * sum(meter.said_s for meter in self._meters)),
+            characters=sum(meter.read_so_far() for meter in owed),
+            heard_ms=round(1000 * sum(meter.heard_s for meter in owed)),
+            said_ms=round(1000 * sum(meter.said_s for meter in owed)),
         )
 
-    async def _usage(self, status: Status) -> Usage:
-        """The prompt once, and what every answer cost; nothing where nothing is owed."""
+    def _owed(self, status: Status) -> Sequence[Meter]:
+        """The answers that count: none where nothing is owed."""
         owed = status != "refused" and (status != "failed" or any(meter.begun for meter in self._meters))
-        each = [await meter.usage() for meter in self._meters] if owed else []
-        return in_all(each)
+        return self._meters if owed else ()
 
     def _ms(self, moment: float) -> int:
         return round(1000 * (moment - self._began))
