@@ -9,7 +9,9 @@ from vivavoce.core.audio import Pcm
 class Resampler:
     """Changes the rate of one stream of 16-bit mono samples.
 
-    In all, `round(samples * to_rate / from_rate)` samples come out, give or take one; a few milliseconds late.
+    In all, `round(samples * to_rate / from_rate)` samples come out, give or take one; a few milliseconds late. The same
+    sound in the same pieces gives the same samples: soxr adds noise to whole numbers, another each time, so it is given
+    fractions. What is heard in a recording may hang on a bit.
     """
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
@@ -21,7 +23,7 @@ class Resampler:
         if from_rate <= 0 or to_rate <= 0:
             raise ValueError("rates are positive")
         same = from_rate == to_rate
-        self._stream = None if same else soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16")
+        self._stream = None if same else soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32")
 
     def feed(self, data: bytes) -> bytes:
         """Take the next samples; give those that are ready, perhaps none.
@@ -38,7 +40,8 @@ class Resampler:
     def _turn(self, data: bytes, *, last: bool) -> bytes:
         if self._stream is None:
             return data
-        return self._stream.resample_chunk(np.frombuffer(data, "<i2"), last=last).astype("<i2").tobytes()
+        samples = self._stream.resample_chunk(np.frombuffer(data, "<i2").astype(np.float32), last=last)
+        return np.rint(np.clip(samples, -32_768, 32_767)).astype("<i2").tobytes()
 
 
 def resample(pcm: Pcm, rate: int) -> Pcm:
