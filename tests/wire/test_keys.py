@@ -46,6 +46,7 @@ def test_errors_show_only_the_beginning_of_what_was_sent() -> None:
         assert "x" * 64 in error.message
         assert "x" * 65 not in error.message
     assert {keys.needs_admin().code, keys.only_admin().code} == {"insufficient_permissions"}
+    assert (keys.no_such_key().status, keys.no_such_key().code) == (404, "api_key_not_found")
 
 
 def test_a_key_is_told_of_in_the_originals_shape() -> None:
