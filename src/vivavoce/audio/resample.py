@@ -5,13 +5,16 @@ import soxr
 
 from vivavoce.core.audio import Pcm
 
+SEED = 1
+"""Any will do."""
+
 
 class Resampler:
     """Changes the rate of one stream of 16-bit mono samples.
 
     In all, `round(samples * to_rate / from_rate)` samples come out, give or take one; a few milliseconds late. The same
-    sound in the same pieces gives the same samples: soxr adds noise to whole numbers, another each time, so it is given
-    fractions. What is heard in a recording may hang on a bit.
+    sound in the same pieces gives the same samples, for what is heard in a recording may hang on a bit. soxr's own
+    dither is another each time, so it is given fractions, and these are dithered here: a dead silence misleads ears.
     """
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
@@ -23,6 +26,7 @@ class Resampler:
         if from_rate <= 0 or to_rate <= 0:
             raise ValueError("rates are positive")
         same = from_rate == to_rate
+        self._noise = np.random.default_rng(SEED)
         self._stream = None if same else soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32")
 
     def feed(self, data: bytes) -> bytes:
@@ -41,7 +45,8 @@ class Resampler:
         if self._stream is None:
             return data
         samples = self._stream.resample_chunk(np.frombuffer(data, "<i2").astype(np.float32), last=last)
-        return np.rint(np.clip(samples, -32_768, 32_767)).astype("<i2").tobytes()
+        one, other = self._noise.random((samples.size, 2), np.float32).T
+        return np.rint(np.clip(samples + one - other, -32_768, 32_767)).astype("<i2").tobytes()
 
 
 def resample(pcm: Pcm, rate: int) -> Pcm:
