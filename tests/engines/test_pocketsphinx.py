@@ -85,6 +85,7 @@ def steps_s(ears: PocketSphinx, pcm: Pcm) -> list[float]:
     return [end - start for start, end in itertools.pairwise(times)]
 
 
+@pytest.mark.alone
 def test_no_step_of_long_speech_is_long(ears: PocketSphinx, question: Pcm) -> None:
     long = Pcm(question.data * 10, question.rate)  # without a pause that would cut it anyway
     took = steps_s(ears, long)
@@ -92,6 +93,7 @@ def test_no_step_of_long_speech_is_long(ears: PocketSphinx, question: Pcm) -> No
     assert len(took) > long.seconds * 9
 
 
+@pytest.mark.alone
 def test_leaving_at_the_end_of_a_stretch_costs_next_to_nothing(ears: PocketSphinx, question: Pcm) -> None:
     """Without the second pass over what was heard of it: that is the step in which a call goes silent longest."""
     sound = Pcm(question.data * 2, question.rate)
@@ -106,7 +108,7 @@ def test_leaving_at_the_end_of_a_stretch_costs_next_to_nothing(ears: PocketSphin
         start = time.thread_time()
         call.close()  # type: ignore[attr-defined]
         costs.append(time.thread_time() - start)
-    assert min(costs) < took[second] / 3
+    assert min(costs) < took[second] / 2  # a fifth to two fifths; with the pass it would be all of it
     assert hear(ears, question).text == "what is the capital of france"
 
 
