@@ -84,13 +84,14 @@ class Reading:
         self._work = work
         self._bill = held.bill
         self._voice = Voice(Purse(held.grant))
-        (self._meter,) = self._bill.asked(Usage(text_in=text_tokens(request.input)), characters=len(request.input))
+        self._asked = Usage(text_in=text_tokens(request.input))
+        (self._meter,) = self._bill.asked(self._asked, characters=len(request.input))
         self._samples = 0
 
     @property
     def usage(self) -> Usage:
         """What it has cost so far."""
-        return Usage(text_in=text_tokens(self._request.input), audio_out=-(-self._samples // FRAME_SAMPLES))
+        return replace(self._asked, audio_out=-(-self._samples // FRAME_SAMPLES))
 
     async def sound(self, send: Send) -> None:
         """Send the bytes of the sound alone."""
