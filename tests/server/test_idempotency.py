@@ -21,6 +21,7 @@ from vivavoce.audio.wav import write_wav
 from vivavoce.core.errors import EngineFailed, Overloaded
 from vivavoce.core.models import Model
 from vivavoce.core.turn import Stream, TextDelta, ToolCallDelta, Turn, TurnDone
+from vivavoce.server import connection
 from vivavoce.server import idempotency as module
 from vivavoce.server.idempotency import Idempotent, _RequestDigest
 from vivavoce.server.service import Access
@@ -82,7 +83,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
 async def test_the_same_request_has_the_same_answer_and_is_worked_on_once(
     serving: Serving, engines: Engines, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STEP_BYTES", 100)
+    monkeypatch.setattr(connection, "LARGE_BYTES", 100)
     served = await serving(models=engines.models())
     path, request = REQUESTS[name]
     first = await served.http.post(path, headers=KEY, **request)

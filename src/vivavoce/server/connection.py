@@ -92,6 +92,11 @@ async def send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]]
     """Send an answer in one go, a large one piece by piece: what a connection cannot take at once it copies."""
     headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send_body(send, body)
+
+
+async def send_body(send: Send, body: bytes) -> None:
+    """Send a whole body, a large one piece by piece."""
     last = max(len(body) - 1, 0) // LARGE_BYTES * LARGE_BYTES
     for at in range(0, last, LARGE_BYTES):
         await send_to_reader(

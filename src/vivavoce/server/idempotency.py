@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vivavoce.core.aside import aside
 from vivavoce.core.errors import BadRequest, PublicError, TryLater
 from vivavoce.server.caller import administers, caller_of
+from vivavoce.server.connection import send_body
 from vivavoce.store.replies import Replies, Reply
 
 HEADER = b"idempotency-key"
@@ -27,8 +28,6 @@ DECIDE_S = 10.0
 """How long a repetition waits for the answer before it to be looked up or written down; then 409."""
 RETRY_S = 30.0
 """The longest wait before another try that a client is told."""
-STEP_BYTES = 256 * 1024
-"""Of a kept answer, sent at a time."""
 
 
 class KeyInUse(TryLater):
@@ -224,10 +223,7 @@ async def _again(reply: Reply, send: Send) -> None:
     """Give an answer again, and say that it is not the first time."""
     headers = [*reply.headers, REPLAYED]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    for at in range(0, len(reply.body), STEP_BYTES):
-        part = reply.body[at : at + STEP_BYTES]
-        await send({"type": "http.response.body", "body": part, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    await send_body(send, reply.body)
 
 
 def _digest(*parts: bytes) -> str:
