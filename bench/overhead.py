@@ -1,4 +1,4 @@
-"""What the server itself costs: `python bench/overhead.py [--rounds N] [--seconds S] [--without-proxy]`.
+"""What the server itself costs: `PYTHONPATH=. python bench/overhead.py [--rounds N] [--seconds S]`.
 
 Its engines cost nothing: they are scripted and live in the server. For each kind of request a mock (`bench/mock.py`)
 writes the very bytes that the server answered, in the same pieces, and so does an application of the same framework
