@@ -6,6 +6,7 @@ that every cost, and every sum of costs, is exact. A finer price is rounded once
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from vivavoce.core.models import Price
 from vivavoce.core.turn import Usage
@@ -57,6 +58,7 @@ def credits_of(dollars: Decimal) -> int:
     return int((dollars * CREDITS_A_DOLLAR + Decimal("0.5")) // 1)
 
 
+@lru_cache
 def written(price: Price | None) -> str:
     """A price as it stands in the ledger: text in, text out, audio in, audio out, parted by `/`; empty: none."""
     if price is None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from dataclasses import replace
+from functools import lru_cache
 
 from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Scope, Send
@@ -12,7 +13,7 @@ from vivavoce.account.ledger import Meter, in_all
 from vivavoce.core.aside import aside
 from vivavoce.core.engines import Responder
 from vivavoce.core.errors import unknown_voice
-from vivavoce.core.models import Model
+from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.tasks import together
 from vivavoce.core.turn import Speech, Text, Turn, Usage
 from vivavoce.documents.reading import Document
@@ -98,8 +99,7 @@ class Answers:
             responder = Paid(responder, held.grant)
         self._respond = WatchedTurns(responder, service.watch, model.name, streamed=bool(request.stream)).respond
         self._request = request
-        fingerprint = hashlib.sha256(f"{model.name} {model.card}".encode()).hexdigest()[:10]
-        self._head = Head(completion_id(), int(time.time()), model.snapshot, f"fp_{fingerprint}")
+        self._head = Head(completion_id(), int(time.time()), model.snapshot, _fingerprint(model.name, model.card))
         self._answers = [Answer(service, bill, request, self._head)]
         while len(self._answers) < (request.n or 1):
             self._answers.append(Answer(service, bill, request, self._head, self._answers[-1]))
@@ -179,6 +179,12 @@ class Answers:
         read = [Document(await aside(len(file.data), files.pdf_bytes, file), file.param) for file in sent]
         words = await self._service.documents.read(read)
         return {file.place: files.read_out(file, text) for file, text in zip(sent, words, strict=True)}
+
+
+@lru_cache
+def _fingerprint(name: str, card: ModelCard) -> str:
+    """What tells one configuration of a model from another."""
+    return f"fp_{hashlib.sha256(f'{name} {card}'.encode()).hexdigest()[:10]}"
 
 
 async def _sound(recording: chat.Recording) -> bytes:
