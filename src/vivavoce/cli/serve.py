@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vivavoce import config as configuration
-from vivavoce.cli.common import ConfigOption, ThinkOption, fail, plain_errors, settle
+from vivavoce.cli.common import ConfigOption, ThinkOption, plain_errors, settle
 from vivavoce.cli.terminal import is_log
 from vivavoce.config import Config, StoreConfig
 
@@ -43,7 +43,6 @@ def serve(
         settled = again()
         better = _mention() if think is None and found is None else ""
         from vivavoce import main  # noqa: PLC0415 - help is quick
-        from vivavoce.store.database import StoreInUse  # noqa: PLC0415
 
         admin: list[str] = []
 
@@ -51,10 +50,7 @@ def serve(
             _announce(settled, bound, running, ring, better)
             _tell_first(admin)
 
-        try:
-            asyncio.run(main.serve(settled, announce, again, None if is_log(sys.stdout) else admin.append))
-        except StoreInUse as error:
-            fail(str(error))
+        asyncio.run(main.serve(settled, announce, again, None if is_log(sys.stdout) else admin.append))
 
 
 def _mention() -> str:

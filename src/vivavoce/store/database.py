@@ -4,16 +4,19 @@ Another process may open it beside the server for what is only ever read anew fr
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, Executable, MetaData, Row, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
+
+from vivavoce.store.migrations import TooNew
+from vivavoce.store.opening import StoreInUse, prepare
 
 log = logging.getLogger("vivavoce.store")
 
@@ -24,11 +27,10 @@ if it fails."""
 WAITING_JOBS = 1000
 FILE = "vivavoce.db"
 
+__all__ = ["Database", "Job", "StoreInUse", "tables"]
+
 tables = MetaData()
-
-
-class StoreInUse(Exception):
-    """Another server process has this data folder open."""
+"""What the modules beside this one keep. `store.migrations` says how one more is added."""
 
 
 class Database:
@@ -54,25 +56,20 @@ class Database:
             OSError: the folder, or what is in it, cannot be used.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if not beside:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise StoreInUse(
-                f"another vivavoce server uses the data folder {folder}; a second one needs its own: "
-                "set [store] folder and [server] port in its configuration"
-            ) from None
-        engine = create_engine(f"sqlite:///{folder / FILE}", hide_parameters=True)
+        path = folder / FILE
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what stands beside it is made as it is
+        engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         event.listen(engine, "connect", _settle)
-        database = cls(engine, lock)
+        database = cls(engine, os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600))
+        preparing = partial(prepare, folder, engine, database._lock, beside=beside)
         try:
-            await asyncio.to_thread(tables.create_all, engine)
+            await asyncio.get_running_loop().run_in_executor(database._thread, preparing)
         except BaseException as error:
             await database.close()
             if isinstance(error, SQLAlchemyError):
-                raise OSError(f"{folder / FILE} cannot be used: {type(error).__name__}") from None
+                raise OSError(0, f"cannot be used: {type(error).__name__}", str(path)) from None
+            if isinstance(error, TooNew):
+                raise OSError(0, str(error), str(path)) from None
             raise
         database._writer = asyncio.create_task(database._write_for_ever())
         return database
@@ -142,6 +139,6 @@ class Database:
 def _settle(connection: Any, _record: Any) -> None:
     """Each new connection: readers beside the writer, rows that survive a power cut, and deleted ones overwritten."""
     cursor = connection.cursor()
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON"):
+    for setting in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Column,
     ColumnElement,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     String,
     Table,
     and_,
-    event,
     func,
     select,
 )
@@ -66,9 +64,7 @@ ledger = Table(
     Column("took_ms", Integer, nullable=False),
     Index("ledger_of_a_key", "key", "at"),
 )
-for verb in ("UPDATE", "DELETE"):
-    guard = f"CREATE TRIGGER ledger_no_{verb} BEFORE {verb} ON ledger BEGIN SELECT RAISE(ABORT, 'append-only'); END"
-    event.listen(ledger, "after_create", DDL(guard).execute_if(dialect="sqlite"))
+"""Triggers refuse to change or delete a row; the revision that makes the table makes them."""
 
 SUMMED = ("text_in", "audio_in", "cached", "text_out", "audio_out", "reasoning", "characters", "heard_ms", "said_ms")
 GROUPS: dict[str, ColumnElement[Any]] = {

@@ -1,0 +1,1 @@
+"""The revisions, in order. `store.migrations` says how another is written."""
