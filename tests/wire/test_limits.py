@@ -51,6 +51,11 @@ def test_a_request_is_forgotten_as_recorded(rpm: int, reset: str) -> None:
     }
 
 
+def test_the_time_since_it_was_counted_is_not_told() -> None:
+    assert told(Level("rpm", 500, 1, 0.119_7))["x-ratelimit-reset-requests"] == "120ms"
+    assert told(Level("rpm", 3, 3, 59.999_8))["x-ratelimit-reset-requests"] == "1m0s"
+
+
 def test_of_two_limits_of_requests_the_one_with_less_left_is_told() -> None:
     minute, day = Level("rpm", 500, 1, 0.12), Level("rpd", 10_000, 9_900, 85_536.0)
     assert told(minute, day, tokens=False) == {
@@ -115,6 +120,8 @@ def test_who_has_reached_a_limit_is_told_which_and_when_to_come_back(
         (0.6435, {"retry-after-ms": "644", "retry-after": "1"}),
         (20.0, {"retry-after-ms": "20000", "retry-after": "20"}),
         (20.0001, {"retry-after-ms": "20001", "retry-after": "21"}),
+        (4.35, {"retry-after-ms": "4350", "retry-after": "5"}),
+        (8.000_000_000_9, {"retry-after-ms": "8000", "retry-after": "8"}),
         (None, {"retry-after-ms": "1000", "retry-after": "1"}),
     ],
 )

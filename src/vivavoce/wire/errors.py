@@ -1,6 +1,5 @@
 """Errors as clients read them: the one envelope, whole or inside a stream."""
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -83,7 +82,7 @@ def _of_limit(error: LimitReached) -> dict[str, str]:
     """OpenAI's clients wait for as many milliseconds, others for as many seconds; and both ask again unless told."""
     if error.retry_after_s is None:
         return {"x-should-retry": "false"}
-    return {"retry-after-ms": str(max(1, math.ceil(error.retry_after_s * 1000))), "retry-after": str(error.whole_s)}
+    return {"retry-after-ms": str(max(1, round(error.retry_after_s * 1000))), "retry-after": str(error.whole_s)}
 
 
 def internal(bug: str) -> PublicError:

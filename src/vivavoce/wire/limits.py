@@ -38,7 +38,7 @@ def headers(levels: Sequence[Level], *, tokens: bool = True) -> list[tuple[bytes
             for what, value in (
                 ("limit", str(level.limit)),
                 ("remaining", str(level.remaining)),
-                ("reset", duration(int(level.reset_s * 1000 + ROUNDING_SLACK))),
+                ("reset", duration(round(level.reset_s * 1000))),
             ):
                 found.append((f"x-ratelimit-{what}-{name}".encode(), value.encode()))
     return found
@@ -75,9 +75,10 @@ def reached(level: Level, requested: int, wait_s: float | None, *, model: str, p
         words += f"order to run successfully. {VISIT}"
         return LimitReached(words, None, kind=kind)
     words = f"Rate limit reached {where}, Used {level.used}, Requested {requested}."
-    if wait_s is not None:
-        words += f" Please try again in {duration(math.ceil(wait_s * 1000 - ROUNDING_SLACK))}."
-    return LimitReached(f"{words} {VISIT}", 1.0 if wait_s is None else wait_s, kind=kind)
+    if wait_s is None:
+        return LimitReached(f"{words} {VISIT}", kind=kind)
+    wait_ms = math.ceil(wait_s * 1000 - ROUNDING_SLACK)
+    return LimitReached(f"{words} Please try again in {duration(wait_ms)}. {VISIT}", wait_ms / 1000, kind=kind)
 
 
 def _urgency(level: Level) -> tuple[int, float]:
