@@ -95,6 +95,17 @@ async def test_of_several_without_room_the_longest_wait_is_told(counters: InMemo
     assert (full.value.level.what, full.value.wait_s) == ("rpd", pytest.approx(28_800))
 
 
+async def test_the_longest_wait_is_the_longest_in_time_whatever_is_missing(
+    counters: InMemory, running: Running
+) -> None:
+    minute, day = Counter("rpm", "key", 3, MINUTE), Counter("rpd", "key", 10_000, DAY)
+    await counters.take([Take(minute, 3), Take(day, 10_000)])
+    running.seconds += 4.0  # 16 s are missing of the minute, 4.64 s of the day
+    with pytest.raises(Full) as full:
+        await counters.take([Take(minute), Take(day)])
+    assert (full.value.level.what, full.value.wait_s) == ("rpm", pytest.approx(16))
+
+
 async def test_more_than_there_ever_is_room_for_is_not_waited_for(counters: InMemory) -> None:
     counter = Counter("tpm", "key", 30_000, MINUTE)
     assert await wait_for(counters, Take(counter, 31_538)) is None
@@ -109,6 +120,19 @@ async def test_what_is_given_back_is_there_at_once_and_never_more(counters: InMe
     running.seconds += 59.0
     await counters.put([Take(counter, -500)])
     assert (await counters.level(counter)).remaining == 600
+
+
+async def test_what_has_been_forgotten_is_not_given_back_as_well(counters: InMemory, running: Running) -> None:
+    counter = Counter("tpm", "key", 600, MINUTE)
+    before = await counters.take([Take(counter, 600)])
+    running.seconds += 20.0
+    await counters.take([Take(counter, 200)])
+    await counters.put([Take(counter, -600)], before)  # a third of it has been forgotten
+    assert (await counters.level(counter)).remaining == 400
+    running.seconds += 40.0
+    await counters.take([Take(counter, 600)])
+    await counters.put([Take(counter, -600)], before)
+    assert (await counters.level(counter)).remaining == 0
 
 
 async def test_what_was_used_beyond_the_limit_has_to_pass_too(counters: InMemory, running: Running) -> None:
@@ -126,8 +150,12 @@ async def test_a_counter_that_does_not_drain_begins_with_what_was_there(counters
     await counters.begin(counter, 90)
     await counters.take([Take(counter, 5)])
     await counters.begin(counter, 90)  # known by now
+    await counters.begin(counter, 94)
     running.seconds += DAY
     assert (await counters.level(counter)).used == 95
+    await counters.begin(counter, 97)  # what nobody counted here in between
+    assert (await counters.level(counter)).used == 97
+    await counters.put([Take(counter, -2)])
     assert not await taken(counters, Take(counter, 6))
 
 

@@ -157,6 +157,19 @@ async def test_batches_wait_up_to_what_the_tier_says(clock: Clock, tier: Tier) -
     assert await let_in(held, who) == 1
 
 
+async def test_what_waits_is_known_whatever_becomes_of_the_tier(clock: Clock) -> None:
+    counters, who = InMemory(clock.running), caller("own")
+    few, endless, none = (limits(clock, Rules((Tier("own", queue=most),)), counters=counters) for most in (10, None, 0))
+    await few.enqueue(who, MODEL, 10)
+    await endless.dequeue(who, MODEL, 2)
+    await few.enqueue(who, MODEL, 2)
+    await none.dequeue(who, MODEL, 3)
+    await endless.enqueue(who, MODEL, 2)
+    await few.enqueue(who, MODEL, 1)
+    with pytest.raises(Refused):
+        await few.enqueue(who, MODEL, 1)
+
+
 async def test_a_tier_may_have_no_end_of_batches(clock: Clock) -> None:
     held = limits(clock, Rules((Tier("own", rpm=1),)))
     await held.enqueue(caller("own"), MODEL, 10**15)
@@ -226,12 +239,41 @@ async def test_tokens_are_reserved_before_and_settled_after(clock: Clock) -> Non
     other = await held.admit(who, MODEL)
     with pytest.raises(Refused) as refused:
         await other.reserve(10_001, NOTHING, PIECE)
-    assert (refused.value.full.level.what, refused.value.full.level.used) == ("tpm", 30_001)
+    full = refused.value.full
+    assert (full.level.what, full.level.used, full.take.amount) == ("tpm", 30_000, 10_001)
+    assert full.wait_s == pytest.approx(60 / 40_000)
     assert [level.what for level in refused.value.levels] == ["rpm", "rpd", "tpm"]
     await grant.settle(Usage(100, 200, 300, 400), 0)
     await other.reserve(39_000, NOTHING, PIECE)
     await other.settle(Usage(text_out=60_000), 0)  # more than was reserved, and than there is
     assert (await refusal(held, who)).full.level.used == 61_000
+
+
+async def test_tokens_that_were_reserved_for_long_are_not_saved_up(clock: Clock) -> None:
+    held, who, kept = limits(clock, Rules((Tier("own", tpm=1_000),))), caller("own"), list[Grant]()
+    for _ in range(5):  # answers that somebody reads slowly, or not at all
+        kept.append(await held.admit(who, MODEL))
+        await kept[-1].reserve(1_000, NOTHING, PIECE)
+        clock.pass_(60)
+    used = 0
+    for grant in kept:
+        await grant.settle(NOTHING, 0)
+        while used < 10_000:
+            try:
+                real = await held.admit(who, MODEL)
+                await real.reserve(100, NOTHING, PIECE)
+            except Refused:
+                break
+            await real.settle(Usage(text_in=100), 0)
+            used += 100
+    assert used == 1_000
+
+
+async def test_a_refused_request_brings_nobody_nearer_to_the_next_tier(clock: Clock) -> None:
+    held, who = limits(clock, past=Past(Earned(99, Decimal(5)))), caller()
+    grant = await held.admit(who, MODEL)
+    await grant.settle(NOTHING, 0)  # wrong, or left before its first word
+    assert (await held.admit(who, MODEL)).levels[0].limit == 3
 
 
 async def test_one_request_of_more_tokens_than_a_minute_has_never_fits(clock: Clock) -> None:
@@ -329,6 +371,15 @@ async def test_a_budget_is_of_a_day_a_month_or_for_ever(clock: Clock, every: str
     clock.pass_(4 * DAY + 3_601)
     assert await let_in(held, caller(None)) == 1
     assert past.asked == [("shop", began)]
+
+
+async def test_what_was_spent_while_a_budget_was_not_set_counts(clock: Clock) -> None:
+    past, counters, who = Past(), InMemory(clock.running), caller(None)
+    rules = budgeted("0.05")
+    assert (await answered(limits(clock, rules, past, counters), who, 10))[0] == "stop"
+    assert (await answered(limits(clock, Rules(), past, counters), who, 10))[0] == "stop"
+    past.usd = Decimal("0.0499999")
+    assert (await answered(limits(clock, rules, past, counters), who, 10))[0] == "usd"
 
 
 async def test_a_key_and_its_project_have_each_their_own(clock: Clock) -> None:

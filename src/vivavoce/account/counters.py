@@ -58,16 +58,20 @@ class Full(Exception):
 class Counters(Protocol):
     """Counts, for one server process or for several: each call is one step that nothing comes between."""
 
-    async def take(self, takes: Sequence[Take]) -> list[Level]:
-        """Take all of it, or nothing; how far each counter is used then.
+    async def take(self, takes: Sequence[Take]) -> int:
+        """Take all of it, or nothing; when that was, by the counters' own clock.
 
         Raises:
             Full: one has no room; of several, that which takes longest.
         """
         ...
 
-    async def put(self, takes: Iterable[Take]) -> None:
-        """Count what was used beyond any limit, or, where an amount is below zero, give it back."""
+    async def put(self, takes: Iterable[Take], since: int | None = None) -> None:
+        """Count what was used beyond any limit, or, where an amount is below zero, give it back.
+
+        `since`: when it was taken; None: now. What has been forgotten meanwhile is not given back as well, or whoever
+        keeps what he does not use would have all of it at once in the end.
+        """
         ...
 
     async def level(self, counter: Counter) -> Level:
@@ -75,7 +79,7 @@ class Counters(Protocol):
         ...
 
     async def begin(self, counter: Counter, amount: int) -> None:
-        """Have one begin with so much, unless something has been counted on it already."""
+        """Have one that holds what it is given begin with so much, unless it has more already."""
         ...
 
 
@@ -88,22 +92,21 @@ class InMemory:
         self._marks: dict[str, tuple[int, int]] = {}
         """By name: how full it was, in units times nanoseconds of its period, and when."""
 
-    async def take(self, takes: Sequence[Take]) -> list[Level]:
+    async def take(self, takes: Sequence[Take]) -> int:
         """See `Counters`."""
         now = self._now()
-        short = [(self._missing(take, now), at) for at, take in enumerate(takes)]
-        worst, at = max(short, default=(0, 0))
-        if worst > 0:
-            full = takes[at]
-            never = full.counter.drains_s is None or full.amount > full.counter.limit
-            wait_s = None if never else _ceil(worst, full.counter.limit) / NS
-            raise Full(full, self._level(full.counter, now), wait_s)
-        self._add(takes, now)
-        return [self._level(take.counter, now) for take in takes]
+        waits = [(self._wait(take, now), at) for at, take in enumerate(takes)]
+        longest, at = max(waits, default=(0, 0))
+        if longest > 0:
+            wait_s = None if longest == math.inf else longest / NS
+            raise Full(takes[at], self._level(takes[at].counter, now), wait_s)
+        self._add(takes, now, now)
+        return now
 
-    async def put(self, takes: Iterable[Take]) -> None:
+    async def put(self, takes: Iterable[Take], since: int | None = None) -> None:
         """See `Counters`."""
-        self._add(takes, self._now())
+        now = self._now()
+        self._add(takes, now, now if since is None else since)
 
     async def level(self, counter: Counter) -> Level:
         """See `Counters`."""
@@ -111,7 +114,8 @@ class InMemory:
 
     async def begin(self, counter: Counter, amount: int) -> None:
         """See `Counters`."""
-        self._marks.setdefault(counter.name, (amount * _period(counter), self._now()))
+        now = self._now()
+        self._marks[counter.name] = (max(self._full(counter, now), amount), now)
 
     def daily(self, now: float) -> dict[str, tuple[int, float]]:
         """Every counter of a day as it can be kept over a restart: how full it was, and when. Empty ones are forgotten.
@@ -138,17 +142,21 @@ class InMemory:
         mark, at = self._marks.get(counter.name, (0, now))
         return mark if counter.drains_s is None else max(mark - counter.limit * (now - at), 0)
 
-    def _missing(self, take: Take, now: int) -> float:
-        """How much there would be too much, in the same; whatever time cannot make is without end."""
+    def _wait(self, take: Take, now: int) -> float:
+        """Nanoseconds until there is room; without end where time makes none."""
         counter = take.counter
         over = self._full(counter, now) + (take.amount - counter.limit) * _period(counter)
-        if over > 0 and (counter.drains_s is None or take.amount > counter.limit):
-            return math.inf
-        return over
+        if over <= 0:
+            return 0
+        never = counter.drains_s is None or take.amount > counter.limit
+        return math.inf if never else _ceil(over, counter.limit)
 
-    def _add(self, takes: Iterable[Take], now: int) -> None:
+    def _add(self, takes: Iterable[Take], now: int, since: int) -> None:
+        """Add; of what is given back, the share of the period that has gone by since it was taken is forgotten."""
         for take in takes:
-            full = self._full(take.counter, now) + take.amount * _period(take.counter)
+            period = _period(take.counter)
+            gone = now - since if take.amount < 0 and take.counter.drains_s is not None else 0
+            full = self._full(take.counter, now) + take.amount * max(period - gone, 0)
             self._marks[take.counter.name] = (max(full, 0), now)
 
     def _level(self, counter: Counter, now: int) -> Level:
@@ -161,5 +169,5 @@ def _period(counter: Counter) -> int:
     return 1 if counter.drains_s is None else counter.drains_s * NS
 
 
-def _ceil(amount: float, of: int) -> int:
-    return -(-int(amount) // of)
+def _ceil(amount: int, of: int) -> int:
+    return -(-amount // of)

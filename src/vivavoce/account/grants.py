@@ -1,7 +1,7 @@
 """What one request may use: reserved bit by bit, and settled once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vivavoce.account.counters import Counter, Counters, Full, Take
 from vivavoce.account.prices import cost
@@ -41,7 +41,7 @@ class Grant:
     """What one request may use."""
 
     def __init__(self, counters: Counters, account: Account, price: Price | None, done: Callable[[int], None]) -> None:
-        """`done`: told in the end what it cost, if it counts."""
+        """`done`: told in the end what it cost, if anything came of it."""
         self._done = done
         self._counters = counters
         self._account = account
@@ -51,6 +51,8 @@ class Grant:
         self._money = 1 if account.budgets else 0
         """Reserved so far, in `prices.UNIT`."""
         self._slice = 0
+        self._taken = 0
+        """When its requests and tokens were, by the clock of the counters."""
         self._open = False
         self.prompt = Usage()
         """More than what is read can cost."""
@@ -93,7 +95,10 @@ class Grant:
             raise Refused(Full(Take(counter, tokens), await self._counters.level(counter), None), self.levels)
         more = max(tokens - self._tokens, 0) if counter else 0
         money = max(cost(self._price, prompt).all + self._slice - self._money, 0) if self.pays else 0
-        await self._take(self._of_tokens(more) + self._of_money(money))
+        try:
+            await self._take(self._of_tokens(more) + self._of_money(money))
+        except Refused as refused:
+            raise self._told_whole(refused) from None
         self._tokens += more
         self._money += money
 
@@ -129,8 +134,9 @@ class Grant:
         takes = [Take(self._account.turns, -1)] if self._account.turns else []
         takes += [Take(counter, -1) for counter in self._account.requests] if void else []
         tokens = used.text_in + used.audio_in + used.text_out + used.audio_out - self._tokens
-        await self._counters.put(takes + self._of_tokens(tokens) + self._of_money(spent - self._money))
-        if not void:
+        takes += self._of_tokens(tokens) + self._of_money(spent - self._money)
+        await self._counters.put(takes, self._taken)
+        if used != Usage():
             self._done(spent)
 
     def _missing(self, made: Usage) -> int:
@@ -149,10 +155,20 @@ class Grant:
 
     async def _take(self, takes: Sequence[Take]) -> None:
         try:
-            await self._counters.take(takes)
+            self._taken = await self._counters.take(takes)
         except Full as full:
             raise Refused(full, await self._all_levels()) from None
         self.levels = await self._all_levels()
+
+    def _told_whole(self, refused: Refused) -> Refused:
+        """With the little it had of its tokens since its beginning among what it wanted, not among what was used."""
+        full = refused.full
+        if full.take.counter is not self._account.tokens:
+            return refused
+        level = replace(full.level, used=full.level.used - self._tokens)
+        return Refused(
+            Full(Take(full.take.counter, full.take.amount + self._tokens), level, full.wait_s), refused.levels
+        )
 
     async def _all_levels(self) -> list[Level]:
         return [await self._counters.level(take.counter) for take in self._account.entry]

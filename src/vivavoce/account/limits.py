@@ -95,27 +95,21 @@ class Limits:
         Raises:
             Refused: there is no room for them, or the tier has no batches.
         """
-        counter = await self._queue(caller, model)
-        if counter is None:
+        tier = await self._tier(caller)
+        if tier is None or tier.queue is None:
+            await self._counters.put([Take(_queue(caller, model), tokens)])
             return
-        if not counter.limit:
-            raise Refused(Full(Take(counter, tokens), Level("queue", 0, 0), None))
+        take = Take(_queue(caller, model, tier.queue), tokens)
+        if not tier.queue:
+            raise Refused(Full(take, Level("queue", 0, 0), None))
         try:
-            await self._counters.take([Take(counter, tokens)])
+            await self._counters.take([take])
         except Full as full:
             raise Refused(full) from None
 
     async def dequeue(self, caller: Caller, model: str, tokens: int) -> None:
-        """Of these, so many wait no longer."""
-        counter = await self._queue(caller, model)
-        if counter is not None:
-            await self._counters.put([Take(counter, -tokens)])
-
-    async def _queue(self, caller: Caller, model: str) -> Counter | None:
-        tier = await self._tier(caller)
-        if tier is None or tier.queue is None:
-            return None
-        return Counter("queue", f"{caller.key_id} {model}", tier.queue)
+        """Of these, so many wait no longer: whatever the tier says by now."""
+        await self._counters.put([Take(_queue(caller, model), -tokens)])
 
     async def _account(self, caller: Caller, model: str, price: Price | None) -> Account:
         tier, whose = await self._tier(caller), f"{caller.key_id} {model}"
@@ -157,3 +151,8 @@ class Limits:
         before = self._done.get(project)
         if before is not None:
             self._done[project] = Earned(before.requests + 1, before.usd + usd(spent))
+
+
+def _queue(caller: Caller, model: str, most: int = 0) -> Counter:
+    """What waits in batches; `most` is asked for only where something is taken."""
+    return Counter("queue", f"{caller.key_id} {model}", most)
