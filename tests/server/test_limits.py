@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from openai import AsyncOpenAI, RateLimitError
+from sqlalchemy.exc import OperationalError
 
 from tests.support.leaves import Fails, Stuck
 from tests.support.serving import MODEL, Served, Serving, model
@@ -300,6 +301,26 @@ async def test_what_failed_by_our_fault_is_not_counted(serving: Serving, clock: 
         failed = await chat(served)
         assert failed.status_code == 500
         assert limits_in(failed, "requests") == ["2", "1", "30s"]
+
+
+async def test_an_answer_that_was_not_given_for_want_of_its_row_is_not_paid_for(
+    serving: Serving, clock: Clock, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = held(clock, Tier("own", rpm=3, tpm=1_000), budgets={project: Budget(Decimal("0.0001"))})
+    served = await serving(models=priced(Says(*["word "] * 100)), **options)
+
+    def unwritable(*_: object) -> None:
+        raise OperationalError("insert", {}, Exception())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(served.service.ledger._rows, "_write", unwritable)
+        for _ in range(5):  # each of more than half of that money
+            refused = await chat(served)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_recorded")
+    answer = await chat(served)
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["finish_reason"] == "stop"
+    assert limits_in(answer, "requests") == ["3", "2", "20s"]
 
 
 def official(served: Served, clock: Clock, waited: list[float]) -> AsyncOpenAI:

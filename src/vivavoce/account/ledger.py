@@ -111,15 +111,16 @@ class Bill:
         self._meters: list[Meter] = []
         self._entered = False
         self._grant: Grant | None = None
+        self._usage = Usage()
         self.cost = Cost()
-        """Once the row is made."""
+        """Once the row is made, as the usage."""
 
     def of(self, alias: str, model: Model) -> None:
         """It is about a model, by one of its names."""
         self._alias, self._model = alias, model
 
     def held_to(self, grant: Grant) -> None:
-        """It may use so much, and gives back what it did not as soon as that is known."""
+        """It may use so much, and gives back what it did not as soon as its row is written."""
         self._grant = grant
 
     def asked(self, prompt: Turn | Usage, answers: int = 1, characters: int = 0) -> list[Meter]:
@@ -151,7 +152,9 @@ class Bill:
         except (SQLAlchemyError, OSError) as error:
             log.error("an answer could not be recorded: %s", type(error).__name__)
             raise NotRecorded from None
-        self._entered = self._entered or entry is not None
+        if entry is not None:
+            self._entered = True
+            await self._give_back(COMPLETED_HTTP)
 
     async def close(self, status: Status, http: int) -> None:
         """Write the row of a request that has ended some other way; nothing where it is there."""
@@ -160,8 +163,10 @@ class Bill:
         self._entered = True
         if status == "refused" and http == COMPLETED_HTTP and any(meter.begun for meter in self._meters):
             status = "failed"  # part of it has been given
+        entry = await self._entry(status, http)
+        await self._give_back(http)
         try:
-            await self._append(await self._entry(status, http))
+            await self._append(entry)
         except SQLAlchemyError as error:
             log.error("a request that had ended could not be recorded: %s", type(error).__name__)
 
@@ -171,11 +176,9 @@ class Bill:
 
     async def _entry(self, status: Status, http: int) -> Entry:
         owed = self._owed(status)
-        usage = in_all([await meter.usage() for meter in owed])
+        usage = self._usage = in_all([await meter.usage() for meter in owed])
         price = self._model.price if self._model else None
         self.cost = cost(price, usage)
-        if self._grant is not None:
-            await self._grant.settle(usage, self.cost.all, ours=http >= HTTPStatus.INTERNAL_SERVER_ERROR)
         firsts = [meter.first_audio_s for meter in self._meters if meter.first_audio_s is not None]
         return Entry(
             request=self._request,
@@ -202,6 +205,12 @@ class Bill:
             heard_ms=round(1000 * sum(meter.heard_s for meter in owed)),
             said_ms=round(1000 * sum(meter.said_s for meter in owed)),
         )
+
+    async def _give_back(self, http: int) -> None:
+        """Settle what it was granted: once it is certain what is owed, and before the last of the answer is sent."""
+        if self._grant is not None:
+            ours = http >= HTTPStatus.INTERNAL_SERVER_ERROR
+            await self._grant.settle(self._usage, self.cost.all, ours=ours)
 
     def _owed(self, status: Status) -> Sequence[Meter]:
         """The answers that count: none where nothing is owed."""
