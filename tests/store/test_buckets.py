@@ -22,6 +22,14 @@ async def test_what_changed_is_written_and_what_is_over_deleted(database: Databa
     assert await kept.read() == told
 
 
+async def test_what_is_over_by_the_time_of_the_next_start_is_deleted(database: Database) -> None:
+    await Buckets(database, lambda: {"rpd a": (5, 100.0)}).keep()
+    again = Buckets(database, dict)
+    await again.read()
+    await again.keep()
+    assert await Buckets(database, dict).read() == {}
+
+
 async def test_where_nothing_changed_nothing_is_written(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Buckets(database, lambda: {"rpd a": (5, 100.0)})
     await kept.keep()

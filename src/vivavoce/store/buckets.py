@@ -39,7 +39,9 @@ class Buckets:
     async def read(self) -> Kept:
         """What was kept."""
         rows = await self._database.read(select(buckets.c.name, buckets.c.mark, buckets.c.at))
-        return {row.name: (int(row.mark), row.at) for row in rows}
+        kept = {row.name: (int(row.mark), row.at) for row in rows}
+        self._written = {name: mark for name, (mark, _) in kept.items()}
+        return kept
 
     async def keep(self) -> None:
         """Write what has changed since it was last written. What cannot be written now is written the next time."""
