@@ -52,6 +52,15 @@ async def test_what_this_is_has_what_the_page_shows(serving: Serving) -> None:
     }
 
 
+async def test_prices_are_told_to_whoever_may_use_what_they_are_of(serving: Serving) -> None:
+    priced = replace(model(), price=Price(*map(Decimal, ("0.15", "0.60", "10.0", "20"))))
+    served = await serving(models={MODEL: priced}, access=Access(("secret",)))
+    for key, known in ((None, []), ("wrong", []), ("secret", [MODEL])):
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        about = (await served.http.get("/", headers=headers)).json()
+        assert (about["name"], [*about["prices"]]) == ("vivavoce", known)
+
+
 @pytest.mark.parametrize("path", ["/v1", "/v1/"])
 async def test_under_v1_there_is_json_alone(serving: Serving, path: str) -> None:
     served = await serving()

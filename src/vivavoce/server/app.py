@@ -1,6 +1,7 @@
 """The routes, and the application they make."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -11,13 +12,13 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 import vivavoce
-from vivavoce.account.callers import Callers
-from vivavoce.core.errors import NotFound
+from vivavoce.account.callers import Callers, NoKey, WrongKey
+from vivavoce.core.errors import NotFound, TryLater
 from vivavoce.core.models import Model
 from vivavoce.server.aiml import LikeAiml
 from vivavoce.server.arriving import Arriving
 from vivavoce.server.billed import Billed
-from vivavoce.server.caller import caller_of
+from vivavoce.server.caller import caller_of, key_of
 from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
@@ -61,7 +62,7 @@ class Pages:
             better=self._service.better,
             models="/v1/models",
             openapi="/v1/openapi.json",
-            prices={name: prices(model.price) for name, model in self._service.models.items() if model.price},
+            prices={name: prices(model.price) for name, model in (await self._known(request)).items() if model.price},
         )
         return Response(msgspec.json.encode(about), 200, {"vary": "Accept"}, JSON)
 
@@ -105,6 +106,13 @@ class Pages:
         """Delete no model: which there are, the configuration says."""
         name, _ = self._named(request)
         raise wire.not_to_be_deleted(name)
+
+    async def _known(self, request: Request) -> Mapping[str, Model]:
+        """The models that whoever asks may use, where nobody has to say who they are: of strangers, none."""
+        try:
+            return self._service.models_of(await self._callers.find(key_of(request.scope)))
+        except (NoKey, WrongKey, TryLater):
+            return {}
 
     def _named(self, request: Request) -> tuple[str, Model]:
         name: str = request.path_params["model"]
