@@ -124,7 +124,10 @@ async def test_a_full_disk_is_said_and_holds_nobody_up(
 ) -> None:
     (tmp_path / "replies").write_text("in the way")
     await replies.keep("a1", reply(b"a secret"))
-    assert caplog.messages == ["an answer could not be kept for its key: FileExistsError"]
+    assert caplog.messages == [
+        "a file beside the database cannot be written: EEXIST",
+        "an answer could not be kept for its key: NotRecorded",
+    ]
     assert await replies.find("a1") is None
     (tmp_path / "replies").unlink()
     await replies.keep("a1", reply(b"a secret"))

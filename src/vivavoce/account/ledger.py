@@ -19,7 +19,7 @@ from vivavoce.account.prices import Cost, cost, written
 from vivavoce.core.aside import aside
 from vivavoce.core.audio import FRAME_SAMPLES, Pcm
 from vivavoce.core.engines import Transcript
-from vivavoce.core.errors import TryLater
+from vivavoce.core.errors import NotRecorded
 from vivavoce.core.models import Model
 from vivavoce.core.tokens import text_tokens
 from vivavoce.core.turn import AudioDelta, InputTranscript, Speech, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
@@ -30,13 +30,6 @@ from vivavoce.store.ledger import Entry, Ledger, Status
 log = logging.getLogger("vivavoce.account")
 
 COMPLETED_HTTP = 200
-
-
-class NotRecorded(TryLater):
-    """The row could not be written, so the answer is not given."""
-
-    def __init__(self) -> None:
-        super().__init__("This server cannot record requests at the moment. Try again later.", code="not_recorded")
 
 
 @dataclass(slots=True)
@@ -119,6 +112,16 @@ class Bill:
         """It is about a model, by one of its names."""
         self._alias, self._model = alias, model
 
+    def check(self) -> None:
+        """Begin no work that could not be billed.
+
+        Raises:
+            NotRecorded: no row can be written at the moment, and so there will be none of this request.
+        """
+        if not self._ledger.writable:
+            self._entered = True
+            raise NotRecorded
+
     def held_to(self, grant: Grant) -> None:
         """It may use so much, and gives back what it did not as soon as its row is written."""
         self._grant = grant
@@ -149,7 +152,7 @@ class Bill:
             return
         try:
             await (write or self._append)(entry)
-        except (SQLAlchemyError, OSError) as error:
+        except (NotRecorded, SQLAlchemyError, OSError) as error:
             log.error("an answer could not be recorded: %s", type(error).__name__)
             raise NotRecorded from None
         if entry is not None:
@@ -167,7 +170,7 @@ class Bill:
         await self._give_back(http)
         try:
             await self._append(entry)
-        except SQLAlchemyError as error:
+        except (NotRecorded, SQLAlchemyError) as error:
             log.error("a request that had ended could not be recorded: %s", type(error).__name__)
 
     async def _append(self, entry: Entry | None) -> None:

@@ -11,6 +11,7 @@
     ├── EngineFailed                500     server_error            (none)
     ├── TryLater                    503     server_error            (given)     with Retry-After
     │   ├── Overloaded              503     server_error            (none)
+    │   ├── NotRecorded             503     server_error            not_recorded
     │   ├── RateLimited             429     requests                rate_limit_exceeded
     │   └── LimitReached            429     requests                rate_limit_exceeded
     └── EngineTimeout               504     server_error            (none)
@@ -128,6 +129,13 @@ class Overloaded(TryLater):
     def __init__(self, retry_after_s: float = 1.0) -> None:
         super().__init__("That model is currently overloaded with other requests.", retry_after_s)
         self.message += f" You can retry your request in {self.whole_s} second{'s' * (self.whole_s != 1)}."
+
+
+class NotRecorded(TryLater):
+    """What has to be written down cannot be: the disk is full, or the database locked. So nothing is given for it."""
+
+    def __init__(self) -> None:
+        super().__init__("This server cannot record requests at the moment. Try again later.", code="not_recorded")
 
 
 class RateLimited(TryLater):

@@ -47,8 +47,10 @@ class Held:
 
         Raises:
             LimitReached: there is no room for it.
+            NotRecorded: it could not be billed.
         """
         bill, model = self.bill, self.model
+        bill.check()
         try:
             self._grant = await self._limits.admit(bill.caller, model.limited_as or model.name, model.price)
         except Refused as refused:

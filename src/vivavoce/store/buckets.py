@@ -11,6 +11,7 @@ from typing import TypeAlias
 from sqlalchemy import Column, Connection, Float, String, Table, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from vivavoce.core.errors import NotRecorded
 from vivavoce.store.database import Database, tables
 
 log = logging.getLogger("vivavoce.store")
@@ -61,7 +62,7 @@ class Buckets:
 
         try:
             await self._database.write(write)
-        except (OSError, SQLAlchemyError) as error:
+        except (NotRecorded, OSError, SQLAlchemyError) as error:
             log.error("how far limits are used could not be written: %s", type(error).__name__)
         else:
             self._written = marks

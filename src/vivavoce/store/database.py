@@ -15,8 +15,11 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Engine, Executable, MetaData, Row, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from vivavoce.core.errors import NotRecorded
+from vivavoce.store import trouble
 from vivavoce.store.migrations import TooNew
 from vivavoce.store.opening import StoreInUse, prepare
+from vivavoce.store.upkeep import Upkeep
 
 log = logging.getLogger("vivavoce.store")
 
@@ -26,6 +29,14 @@ if it fails."""
 
 WAITING_JOBS = 1000
 FILE = "vivavoce.db"
+SETTINGS = (
+    "busy_timeout=5000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "journal_size_limit=4194304",
+)
 
 __all__ = ["Database", "Job", "StoreInUse", "tables"]
 
@@ -36,12 +47,14 @@ tables = MetaData()
 class Database:
     """SQLite in the data folder. One thread makes every write, a transaction each; it takes all that waits at once."""
 
-    def __init__(self, engine: Engine, lock: int) -> None:
+    def __init__(self, engine: Engine, path: Path, lock: int) -> None:
         self._engine = engine
         self._thread = ThreadPoolExecutor(1, "database")
         self._lock = lock
         self._jobs: asyncio.Queue[tuple[Job, asyncio.Future[None] | None]] = asyncio.Queue(WAITING_JOBS)
-        self._writer: asyncio.Task[None] | None = None
+        self._upkeep = Upkeep(path, self.write)
+        self._tasks: list[asyncio.Task[None]] = []
+        """The writer first."""
 
     @classmethod
     async def open(cls, folder: Path, *, beside: bool = False) -> "Database":
@@ -60,32 +73,45 @@ class Database:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what stands beside it is made as it is
         engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         event.listen(engine, "connect", _settle)
-        database = cls(engine, os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600))
+        database = cls(engine, path, os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600))
         preparing = partial(prepare, folder, engine, database._lock, beside=beside)
         try:
             await asyncio.get_running_loop().run_in_executor(database._thread, preparing)
         except BaseException as error:
             await database.close()
             if isinstance(error, SQLAlchemyError):
-                raise OSError(0, f"cannot be used: {type(error).__name__}", str(path)) from None
+                why = trouble.of_database(error) or type(error).__name__
+                hint = "; put it back from a backup" if trouble.damaged(error) else ""
+                raise OSError(0, f"cannot be used: {why}{hint}", str(path)) from None
             if isinstance(error, TooNew):
                 raise OSError(0, str(error), str(path)) from None
             raise
-        database._writer = asyncio.create_task(database._write_for_ever())
+        at_work = [database._write_for_ever(), *([] if beside else [database._upkeep.for_ever()])]
+        database._tasks = [asyncio.create_task(each) for each in at_work]
         return database
 
     async def close(self) -> None:
         """Finish the writes that wait, then close."""
-        if self._writer is not None:
+        if self._tasks:
             await self._jobs.join()
-            self._writer.cancel()
-            await asyncio.wait([self._writer])
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
         os.close(self._lock)
 
+    @property
+    def writable(self) -> bool:
+        """Whether it can be written to, as far as is known. Where it cannot be, that is tried every second."""
+        return self._upkeep.well
+
     async def write(self, job: Job) -> None:
-        """Run `job` in a transaction of the writer's, and wait until it is on disk."""
+        """Run `job` in a transaction of the writer's, and wait until it is on disk.
+
+        Raises:
+            NotRecorded: the database or the disk does not take it. Whatever else is wrong the job has raised.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await self._jobs.put((job, done))
         await done
@@ -116,15 +142,34 @@ class Database:
             errors = await loop.run_in_executor(self._thread, self._write_each, jobs)
             for (_, done), error in zip(waiting, errors, strict=True):
                 self._jobs.task_done()
+                told = self._told(error)
                 if done is None:
-                    if error is not None:
+                    if told is not None:
                         log.error("a write failed: %s", type(error).__name__)
                 elif not done.done():
-                    done.set_result(None) if error is None else done.set_exception(error)
+                    done.set_result(None) if told is None else done.set_exception(told)
+
+    def _told(self, error: Exception | None) -> Exception | None:
+        """What whoever wrote is told."""
+        wrong = trouble.of_database(error)
+        if wrong is not None:
+            self._upkeep.suffers(wrong)
+        elif trouble.of_disk(error):
+            log.error("a file beside the database cannot be written: %s", trouble.of_disk(error))
+        else:
+            return error
+        return NotRecorded()
 
     def _write_each(self, jobs: Sequence[Job]) -> list[Exception | None]:
-        """Do jobs, and say what was wrong with each: that belongs to whoever waits for it, not to the writer."""
-        return [self._write(job) for job in jobs]
+        """Do jobs, and say what was wrong with each: that belongs to whoever waits for it, not to the writer.
+
+        Where one has waited for another process in vain, those after it, which waited as long, do not wait again.
+        """
+        errors: list[Exception | None] = []
+        for job in jobs:
+            locked = errors[-1] if errors and trouble.waited_for(errors[-1]) else None
+            errors.append(locked or self._write(job))
+        return errors
 
     def _write(self, job: Job) -> Exception | None:
         try:
@@ -139,6 +184,6 @@ class Database:
 def _settle(connection: Any, _record: Any) -> None:
     """Each new connection: readers beside the writer, rows that survive a power cut, and deleted ones overwritten."""
     cursor = connection.cursor()
-    for setting in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    for setting in SETTINGS:
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()

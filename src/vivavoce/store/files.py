@@ -53,7 +53,7 @@ class Files:
         try:
             self._path(name).unlink(missing_ok=True)
         except OSError as error:
-            log.error("what has expired could not be deleted: %s", type(error).__name__)
+            log.error("a file could not be deleted: %s", type(error).__name__)
             return False
         return True
 

@@ -164,6 +164,11 @@ class Ledger:
         self._database = database
         self._rows = Together(database, append)
 
+    @property
+    def writable(self) -> bool:
+        """Whether rows can be written, as far as is known."""
+        return self._database.writable
+
     async def append(self, entry: Entry) -> None:
         """Write a row; it is on disk when this returns. Whoever stops waiting has it written all the same."""
         await self._rows.add(entry)

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, Integer, String, Table, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from vivavoce.core.errors import NotRecorded
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
 from vivavoce.store.files import Files, forget, forget_expired
@@ -73,7 +74,7 @@ class Replies:
         """
         try:
             await self._database.write(lambda connection: self._write(connection, name, reply))
-        except (OSError, SQLAlchemyError) as error:
+        except (NotRecorded, OSError, SQLAlchemyError) as error:
             log.error("an answer could not be kept for its key: %s", type(error).__name__)
 
     async def find(self, name: str) -> Reply | None:

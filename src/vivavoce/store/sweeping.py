@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from vivavoce.core.errors import NotRecorded
+from vivavoce.store.upkeep import empty_log
+
 log = logging.getLogger("vivavoce.store")
 
 SWEEP_S = 60
@@ -17,7 +20,7 @@ async def sweep_for_ever(sweep: Callable[[], Awaitable[None]], what: str) -> Non
     while True:
         try:
             await sweep()
-        except (OSError, SQLAlchemyError) as error:
+        except (NotRecorded, OSError, SQLAlchemyError) as error:
             log.error("%s could not be deleted: %s", what, type(error).__name__)
         await asyncio.sleep(SWEEP_S)
 
@@ -25,4 +28,4 @@ async def sweep_for_ever(sweep: Callable[[], Awaitable[None]], what: str) -> Non
 def commit_without_trace(connection: Connection) -> None:
     """End a job that deletes: until it is emptied, the database's log holds the deleted words too."""
     connection.commit()
-    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    empty_log(connection)
