@@ -100,7 +100,14 @@ class Answers:
             }
             for answer, _ in spoken
         ]
-        connection.execute(insert(answers), rows)
-        connection.commit()  # the row before the bytes: there are never bytes that no sweep would find
-        self._files.write({answer.id: answer.pcm.data for answer, _ in spoken})
-        append(connection, [entry for _, entry in spoken if entry is not None])  # nobody pays for one that was not kept
+        written: dict[str, bytes] = {}
+        try:
+            connection.execute(insert(answers), rows)
+            written = {answer.id: answer.pcm.data for answer, _ in spoken}
+            self._files.write(written)
+            append(connection, [entry for _, entry in spoken if entry is not None])
+            connection.commit()
+        except BaseException:
+            for name in written:
+                self._files.delete(name)
+            raise
