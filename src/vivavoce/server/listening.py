@@ -45,6 +45,7 @@ class Server(uvicorn.Server):
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nothing here goes by what a proxy says of a client, or a client of itself
             backlog=BACKLOG,
         )
         super().__init__(settings)
