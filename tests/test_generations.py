@@ -188,6 +188,7 @@ async def test_a_server_reads_its_file_again_on_sighup(tmp_path: Path) -> None:
     ) as server:
         assert server.stdout is not None
         assert server.stderr is not None
+        told = (line for line in server.stderr if "vivavoce.access" not in line)
         try:
             found = re.search(r"http://\S+:\d+", await asyncio.to_thread(server.stdout.readline))
             assert found
@@ -195,11 +196,11 @@ async def test_a_server_reads_its_file_again_on_sighup(tmp_path: Path) -> None:
                 assert await said(http) == "Before."
                 file.write_text("[server")
                 server.send_signal(signal.SIGHUP)
-                assert "was not taken" in await asyncio.to_thread(server.stderr.readline)
+                assert "was not taken" in await asyncio.to_thread(next, told)
                 assert await said(http) == "Before."
                 written(tmp_path, "After.")
                 server.send_signal(signal.SIGHUP)
-                assert "was read again" in await asyncio.to_thread(server.stderr.readline)
+                assert "was read again" in await asyncio.to_thread(next, told)
                 assert await said(http) == "After."
         finally:
             server.terminate()

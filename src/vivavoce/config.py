@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
 from msgspec import Meta, Struct, field, structs
 
+from vivavoce.core.logs import Style
 from vivavoce.core.phrases import FirstPiece
 from vivavoce.kinds import Mistake, Steps, meant, readable, wrong
 from vivavoce.prices import PriceConfig
@@ -51,6 +52,14 @@ class ServerConfig(Struct, forbid_unknown_fields=True):
     """What a chat cost, in the answer and its headers, as the AI/ML API says it."""
     metrics: bool = True
     """Whether `/metrics` is there; it takes a key where calls do."""
+
+
+class LogConfig(Struct, forbid_unknown_fields=True):
+    """`[log]`."""
+
+    format: Style = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """`info` tells of each request."""
 
 
 class StoreConfig(Struct, forbid_unknown_fields=True):
@@ -138,6 +147,7 @@ class Tables(Struct, forbid_unknown_fields=True):
     """What a file may hold."""
 
     server: ServerConfig = field(default_factory=ServerConfig)
+    log: LogConfig = field(default_factory=LogConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     engines: dict[str, EngineConfig] = field(default_factory=dict[str, EngineConfig])

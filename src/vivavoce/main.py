@@ -1,5 +1,6 @@
 """The composition root: the address, what outlives requests, and the generations of engines behind the server."""
 
+import asyncio
 import errno
 import socket
 from collections.abc import AsyncGenerator, Callable
@@ -13,6 +14,7 @@ from vivavoce.account.first import first_admin
 from vivavoce.account.keys import KeyRing
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ServerConfig, data_folder, refuse
+from vivavoce.core.logs import in_loop
 from vivavoce.generations import Generations, Store, while_open
 from vivavoce.server.listening import Server
 from vivavoce.server.protocol import Bounds
@@ -52,6 +54,7 @@ async def serve(
         StoreInUse: another server uses the data folder.
         OSError: the address or the data folder cannot be used.
     """
+    asyncio.get_running_loop().set_exception_handler(in_loop)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_bound(config))
         kept = await stack.enter_async_context(store(config))

@@ -99,18 +99,19 @@ class Bill:
         self._request = request
         self._kind = kind
         self._began = time.monotonic()
-        self._alias = ""
         self._model: Model | None = None
         self._meters: list[Meter] = []
         self._entered = False
         self._grant: Grant | None = None
-        self._usage = Usage()
+        self.alias = ""
+        """What the client calls the model, which is one of ours; empty until it is known."""
+        self.usage = Usage()
         self.cost = Cost()
         """Once the row is made, as the usage."""
 
     def of(self, alias: str, model: Model) -> None:
         """It is about a model, by one of its names."""
-        self._alias, self._model = alias, model
+        self.alias, self._model = alias, model
 
     def check(self) -> None:
         """Begin no work that could not be billed.
@@ -179,7 +180,7 @@ class Bill:
 
     async def _entry(self, status: Status, http: int) -> Entry:
         owed = self._owed(status)
-        usage = self._usage = in_all([await meter.usage() for meter in owed])
+        usage = self.usage = in_all([await meter.usage() for meter in owed])
         price = self._model.price if self._model else None
         self.cost = cost(price, usage)
         firsts = [meter.first_audio_s for meter in self._meters if meter.first_audio_s is not None]
@@ -190,7 +191,7 @@ class Bill:
             key=self.caller.key_id,
             kind=self._kind,
             model=self._model.snapshot if self._model else "",
-            alias=self._alias,
+            alias=self.alias,
             text_in=usage.text_in,
             audio_in=usage.audio_in,
             cached=min(usage.cached, usage.text_in),
@@ -213,7 +214,7 @@ class Bill:
         """Settle what it was granted: once it is certain what is owed, and before the last of the answer is sent."""
         if self._grant is not None:
             ours = http >= HTTPStatus.INTERNAL_SERVER_ERROR
-            await self._grant.settle(self._usage, self.cost.all, ours=ours)
+            await self._grant.settle(self.usage, self.cost.all, ours=ours)
 
     def _owed(self, status: Status) -> Sequence[Meter]:
         """The answers that count: none where nothing is owed."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from vivavoce import config as configuration
 from vivavoce.cli.common import ConfigOption, ThinkOption, plain_errors, settle
 from vivavoce.cli.terminal import is_log
 from vivavoce.config import Config, StoreConfig
+from vivavoce.core.lines import logged
 
 if TYPE_CHECKING:
     from vivavoce.account.keys import KeyRing
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where this machine finds what listens there
+log = logging.getLogger("vivavoce")
+
 NOBODY = "nobody, until vivavoce keys create makes a key"
 
 
@@ -31,11 +35,11 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the audio chat API."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     with plain_errors():
-        given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-
         found = configuration.find(config)
+        settings = configuration.read(found)[0].log
+    with logged(settings.format, settings.level), plain_errors():
 
         def again() -> Config:
             return settle(found, think, serving=given)
@@ -74,17 +78,19 @@ def _announce(config: Config, port: int, running: "Running", ring: "KeyRing", be
     from vivavoce import main  # noqa: PLC0415 - help is quick
     from vivavoce.engines import libflite  # noqa: PLC0415
 
+    # What is read as JSON is not mixed with anything else.
+    say: Callable[[str], None] = typer.echo if config.log.format == "text" else log.info
     host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
-    typer.echo(f"Viva Voce listens on http://{host}:{port} ({_entry(config, ring)}).")
-    typer.echo(f"To talk to it, open http://{EVERYWHERE.get(host, host)}:{port} in a browser.")
-    typer.echo(f"Behind it: {main.about(running)}.")
+    say(f"Viva Voce listens on http://{host}:{port} ({_entry(config, ring)}).")
+    say(f"To talk to it, open http://{EVERYWHERE.get(host, host)}:{port} in a browser.")
+    say(f"Behind it: {main.about(running)}.")
     for engine in running.engines.values():
         if engine.card.note:
-            typer.echo(f"  {engine.name}: {engine.card.note}")
+            say(f"  {engine.name}: {engine.card.note}")
     if "espeak" in {engine.use for engine in running.engines.values()} and not libflite.installed():
-        typer.echo("  apt install flite: an English voice far easier to understand")
+        say("  apt install flite: an English voice far easier to understand")
     if better:
-        typer.echo(better)
+        say(better)
 
 
 def _entry(config: Config, ring: "KeyRing") -> str:

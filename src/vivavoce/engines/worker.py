@@ -22,7 +22,7 @@ from typing import Any, cast
 
 import msgspec
 
-from vivavoce.core import errors
+from vivavoce.core import errors, logs
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.engines import Card
 from vivavoce.core.errors import PublicError, trail
@@ -205,7 +205,7 @@ def end_with_parent(folder: Path) -> None:
 
 def main() -> None:
     """Run the engine named on standard input."""
-    logging.basicConfig(format="%(name)s %(message)s")
+    logs.begin()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to act on
     report = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what native code prints must not look like our report

@@ -15,6 +15,7 @@ import vivavoce
 from vivavoce.account.callers import Callers, NoKey, WrongKey
 from vivavoce.core.errors import NotFound, TryLater
 from vivavoce.core.models import Model
+from vivavoce.server import access
 from vivavoce.server.aiml import LikeAiml
 from vivavoce.server.arriving import Arriving
 from vivavoce.server.billed import Billed
@@ -23,7 +24,7 @@ from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
 from vivavoce.server.keys import AdminRoutes
-from vivavoce.server.observed import Continued, Observed
+from vivavoce.server.observed import Continued, Observed, counting
 from vivavoce.server.playground import FOLDER, Playground, wants_page
 from vivavoce.server.service import Service
 from vivavoce.server.speech import Speech
@@ -181,4 +182,5 @@ def create_app(service: Service) -> ASGIApp:
     app = Stamped(Arriving(app, service.silence_s))
     if service.traces is not None:
         app = Continued(app, service.traces)
-    return app if service.meters is None else Observed(app, routes, service.meters)
+    meters = service.meters
+    return Observed(app, routes, [access.tell] if meters is None else [access.tell, counting(meters)])

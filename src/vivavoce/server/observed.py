@@ -1,8 +1,10 @@
 """Watches requests and answers from outside: how many, how long, how large, and what comes of each turn."""
 
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope
@@ -35,12 +37,33 @@ class Continued:
             await self._app(scope, receive, send)
 
 
-class Observed:
-    """ASGI around everything: each request is counted once its answer has ended."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request and its answer, from outside."""
 
-    def __init__(self, app: ASGIApp, routes: Sequence[Route], meters: Meters) -> None:
+    method: str
+    route: str
+    """Its template; see `template`."""
+    status: str
+    seconds: float
+    received: int
+    """Bytes of its body, as far as they were read."""
+    sent: int
+
+
+Told: TypeAlias = Callable[[Scope, Seen], None]
+
+
+class Observed:
+    """ASGI around everything: each request is told of once its answer has ended."""
+
+    def __init__(
+        self, app: ASGIApp, routes: Sequence[Route], told: Sequence[Told], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock`: seconds, from any beginning."""
         self._app = app
-        self._meters = meters
+        self._told = told
+        self._clock = clock
         self._known = {(method, route.path): route for route in routes for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
@@ -48,7 +71,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, received, sent, status = self._meters.clock(), 0, 0, NO_ANSWER
+        began, received, sent, status = self._clock(), 0, 0, NO_ANSWER
 
         async def coming() -> Message:
             nonlocal received
@@ -66,7 +89,9 @@ class Observed:
         try:
             await self._app(scope, coming, going)
         finally:
-            self._meters.request(self._of(scope), status, self._meters.clock() - began, (received, sent))
+            seen = Seen(*self._of(scope), status, self._clock() - began, received, sent)
+            for tell in self._told:
+                tell(scope, seen)
 
     def _of(self, scope: Scope) -> tuple[str, str]:
         """Method and route. Who may not come in, or is answered as before, reaches no route; its path may be one."""
@@ -75,6 +100,15 @@ class Observed:
         if not isinstance(route, Route):
             return OTHER, OTHER
         return method if method in (route.methods or ()) else OTHER, template(route.path)
+
+
+def counting(meters: Meters) -> Told:
+    """Has requests counted."""
+
+    def tell(_scope: Scope, seen: Seen) -> None:
+        meters.request((seen.method, seen.route), seen.status, seen.seconds, (seen.received, seen.sent))
+
+    return tell
 
 
 def template(path: str) -> str:
