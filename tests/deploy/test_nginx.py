@@ -121,7 +121,7 @@ async def test_a_client_that_leaves_stops_the_engine_behind_both(serving: Servin
 
 
 async def test_what_is_said_beside_an_answer_passes_both_ways(serving: Serving) -> None:
-    limits = Limits(Rules(TIERS, "tier-1"), InMemory(clock.running), NoHistory(), clock.now)
+    limits = Limits(Rules(TIERS, "1"), InMemory(clock.running), NoHistory(), clock.now)
     served = await serving(limits=limits, access=Access(("sk-one",)))
     key = {"authorization": "Bearer sk-one"}
     async with before(served) as (http, _):
