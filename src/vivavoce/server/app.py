@@ -128,7 +128,6 @@ def create_app(service: Service) -> ASGIApp:
     playground = Playground()
     callers = Callers(service.access.keys, service.keys, needed=not service.access.loopback)
     pages, choices, stored = Pages(service, callers, playground), Choices(service), StoredCompletions(service)
-    keys = AdminRoutes(service)
     answers: dict[str, Any] = {
         "about": pages.root,
         "getOpenAPI": pages.description,
@@ -150,17 +149,7 @@ def create_app(service: Service) -> ASGIApp:
         "createTranslation": Transcriptions(service, translate=True),
         "listVoices": choices.voices,
         "listSpeechModels": choices.models,
-        "list-projects": keys.projects,
-        "admin-api-keys-list": keys.list,
-        "admin-api-keys-create": keys.create,
-        "admin-api-keys-get": keys.retrieve,
-        "admin-api-keys-delete": keys.delete,
-        "rotateAdminApiKey": keys.rotate,
-        "list-project-api-keys": keys.list,
-        "createProjectApiKey": keys.create,
-        "retrieve-project-api-key": keys.retrieve,
-        "delete-project-api-key": keys.delete,
-        "rotateProjectApiKey": keys.rotate,
+        **AdminRoutes(service).by_operation(),
         **UsagePages(service).by_operation(),
     }
     routes = [

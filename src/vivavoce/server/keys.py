@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from vivavoce.account.keys import Made, Wish
 from vivavoce.server.connection import read_body
-from vivavoce.server.service import Service
+from vivavoce.server.service import Endpoint, Service
 from vivavoce.store.keys import Key
 from vivavoce.wire import keys as wire
 from vivavoce.wire import listing
@@ -25,6 +25,22 @@ class AdminRoutes:
         self._models = service.models
         self._tiers = service.limits.tiers
         self._ring = service.keys
+
+    def by_operation(self) -> dict[str, Endpoint]:
+        """What answers each operation."""
+        return {
+            "list-projects": self.projects,
+            "admin-api-keys-list": self.list,
+            "admin-api-keys-create": self.create,
+            "admin-api-keys-get": self.retrieve,
+            "admin-api-keys-delete": self.delete,
+            "rotateAdminApiKey": self.rotate,
+            "list-project-api-keys": self.list,
+            "createProjectApiKey": self.create,
+            "retrieve-project-api-key": self.retrieve,
+            "delete-project-api-key": self.delete,
+            "rotateProjectApiKey": self.rotate,
+        }
 
     async def projects(self, request: Request) -> Response:
         """Part of the projects that ever had keys."""

@@ -1,7 +1,11 @@
 """What the routes work with: put together once, in `main`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from vivavoce.account.callers import Caller
 from vivavoce.account.counters import InMemory
@@ -21,6 +25,9 @@ from vivavoce.store.replies import Replies
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
 from vivavoce.wire.models import no_access
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""Answers the requests of one operation."""
 
 
 @dataclass(frozen=True, slots=True)

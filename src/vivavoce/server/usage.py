@@ -1,14 +1,14 @@
 """`/v1/organization/usage/…` and `/v1/organization/costs`: what the ledger adds up to, for whoever has an admin key."""
 
 import math
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from vivavoce.account.prices import usd
-from vivavoce.server.service import Service
+from vivavoce.server.service import Endpoint, Service
 from vivavoce.store import clock
 from vivavoce.store.ledger import Sum, Wanted
 from vivavoce.wire import usage as wire
@@ -26,7 +26,6 @@ from vivavoce.wire.usage import (
     UsageQuery,
 )
 
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 Common: TypeAlias = dict[str, Any]
 """What the requests of a result have in common, by the names of the wire."""
 
