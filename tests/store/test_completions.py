@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.store.conftest import Clock, everything_in
-from vivavoce.store.completions import DAY_S, Completions, KeptCompletion, NoSuchPlace, Wanted
+from vivavoce.store.completions import DAY_S, Completions, KeptCompletion, Wanted
 from vivavoce.store.database import Database
+from vivavoce.store.paging import NoSuchPlace
 
 DAYS = 3
 BODY = b'{"answer":"a secret answer"}'

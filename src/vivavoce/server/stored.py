@@ -11,7 +11,8 @@ from vivavoce.core.turn import Turn, Usage
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import read_body, while_connected
 from vivavoce.server.service import Service
-from vivavoce.store.completions import KeptCompletion, NoSuchPlace, Wanted
+from vivavoce.store.completions import KeptCompletion, Wanted
+from vivavoce.store.paging import NoSuchPlace
 from vivavoce.wire import listing, stored, stored_messages
 from vivavoce.wire.completion import Choice, Head
 from vivavoce.wire.queries import query

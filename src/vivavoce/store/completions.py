@@ -21,12 +21,12 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
+from vivavoce.store.paging import Listed, Part
 from vivavoce.store.sweeping import commit_without_trace
 
 DAY_S = 86_400
@@ -72,20 +72,12 @@ class KeptCompletion:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which completions are to be listed, and in which order: by time, and at the same time as they were kept."""
+class Wanted(Part):
+    """Which completions are to be listed."""
 
-    limit: int = 20
-    newest_first: bool = False
-    after: str | None = None
-    """The id of the last one that is known already."""
     model: str | None = None
     metadata: dict[str, str] | None = None
     """Pairs that each must have."""
-
-
-class NoSuchPlace(Exception):
-    """The completion after which to go on is not there."""
 
 
 class Completions:
@@ -98,6 +90,7 @@ class Completions:
         self._lifetime_s = days * DAY_S
         self._most = most
         self._now = now
+        self._listed = Listed(database, completions, completions.c.created, WHOLE)
 
     async def keep(self, completion: KeptCompletion, messages: bytes) -> None:
         """Keep a completion, and as JSON the messages it answers; it can be found when this returns."""
@@ -126,20 +119,14 @@ class Completions:
         Raises:
             NoSuchPlace: there is no completion to go on from.
         """
-        place = tuple_(completions.c.created, completions.c.number)
         found = self._of(project)
         if wanted.model is not None:
             found = and_(found, or_(completions.c.model == wanted.model, completions.c.alias == wanted.model))
         for key, value in (wanted.metadata or {}).items():
             pair = func.json_each(completions.c.metadata).table_valued("key", "value")
             found = and_(found, select(1).where(pair.c.key == key, pair.c.value == value).exists())
-        if wanted.after is not None:
-            last = await self._place(wanted.after, project)
-            found = and_(found, place < last if wanted.newest_first else place > last)
-        columns = [completions.c.created, completions.c.number]
-        order = [column.desc() if wanted.newest_first else column.asc() for column in columns]
-        rows = await self._database.read(select(*WHOLE).where(found).order_by(*order).limit(wanted.limit + 1))
-        return [_kept(row) for row in rows[: wanted.limit]], len(rows) > wanted.limit
+        rows, more = await self._listed.part(project, found, wanted)
+        return [_kept(row) for row in rows], more
 
     async def update(self, completion_id: str, project: str, metadata: dict[str, str]) -> KeptCompletion | None:
         """Give a kept completion other metadata; None where there is none."""
@@ -194,14 +181,6 @@ class Completions:
 
     def _one(self, completion_id: str, project: str) -> ColumnElement[bool]:
         return and_(completions.c.id == completion_id, self._of(project))
-
-    async def _place(self, completion_id: str, project: str) -> tuple[int, int]:
-        """Where a completion stands, or a deleted one stood."""
-        mine = and_(completions.c.id == completion_id, completions.c.project == project)
-        rows = await self._database.read(select(completions.c.created, completions.c.number).where(mine))
-        if not rows:
-            raise NoSuchPlace
-        return rows[0].created, rows[0].number
 
 
 def _kept(row: Row[Any]) -> KeptCompletion:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ log = logging.getLogger("vivavoce.store")
 
 
 class Files:
-    """One folder of files, each named by the id of its row, without what stands before the last `_`.
+    """One folder of files, each named by the id of its row, without what stands before the last `_` or `-`.
 
     They are written and deleted in the database's thread, with their rows.
     """
@@ -31,37 +31,66 @@ class Files:
             OSError: one cannot be written, or is no id of ours.
         """
         for name, data in contents.items():
-            path = self._path(name)
+            path = self.path(name)
             try:
                 file = _opened(path)
             except (FileNotFoundError, NotADirectoryError):
-                for folder in (self._folder, path.parent):
-                    folder.mkdir(exist_ok=True, mode=0o700)
+                self._make_room(path)
                 file = _opened(path)
             with file:
                 file.write(data)
 
+    def take(self, name: str, source: Path) -> None:
+        """Make a whole file of the same disk one of these.
+
+        Raises:
+            OSError: it cannot be moved, or the name is no id of ours.
+        """
+        path = self.path(name)
+        self._make_room(path)
+        source.rename(path)
+
     async def read(self, name: str) -> bytes | None:
         """What a file holds; None where there is none."""
         try:
-            return await asyncio.to_thread(self._path(name).read_bytes)
+            return await asyncio.to_thread(self.path(name).read_bytes)
         except OSError:
             return None
 
     def delete(self, name: str) -> bool:
         """Delete a file, and say whether it is gone."""
         try:
-            self._path(name).unlink(missing_ok=True)
+            self.path(name).unlink(missing_ok=True)
         except OSError as error:
             log.error("a file could not be deleted: %s", type(error).__name__)
             return False
         return True
 
-    def _path(self, name: str) -> Path:
-        stem = name.rpartition("_")[2]
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Delete every file but those of these names.
+
+        Raises:
+            OSError: one cannot be deleted.
+        """
+        kept = {self.path(name) for name in names}
+        for path in self._folder.glob(f"*/*{self._ending}"):
+            if path not in kept:
+                path.unlink()
+
+    def path(self, name: str) -> Path:
+        """Where a file is, or would be.
+
+        Raises:
+            OSError: the name is no id of ours.
+        """
+        stem = name[max(name.rfind("_"), name.rfind("-")) + 1 :]
         if not stem.isalnum():
             raise OSError("not an id of ours")
         return self._folder / stem[:2] / f"{stem}{self._ending}"
+
+    def _make_room(self, path: Path) -> None:
+        for folder in (self._folder, path.parent):
+            folder.mkdir(exist_ok=True, mode=0o700)
 
 
 def _opened(path: Path) -> BinaryIO:
