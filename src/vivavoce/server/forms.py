@@ -1,10 +1,11 @@
-"""Reads a multipart form as it comes in: the recording to a file once it is large, everything else within bounds."""
+"""Reads a multipart form as it comes in: the file to where it is wanted, everything else within bounds."""
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -16,11 +17,26 @@ from vivavoce.wire.transcription_errors import bad_form, upload_too_large
 FILE = b"file"
 MAX_PARTS = 64
 FIELD_BYTES = 1024 * 1024
-"""Of everything but the recording, together."""
+"""Of everything but the file, together."""
 MEMORY_BYTES = 1024 * 1024
 """A recording that is larger goes to a temporary file while it comes in."""
 STEP_BYTES = 64 * 1024
 """Parsed at a time, so that the event loop is never held up for long."""
+
+
+Write: TypeAlias = Callable[[bytes], Awaitable[object]]
+"""Takes the next bytes of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a form brought beside the bytes of its file."""
+
+    fields: list[tuple[str, str]]
+    size: int | None
+    """Bytes of the file; None: there was none."""
+    filename: str
+    """Of the file, as the client calls it; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,37 +48,51 @@ class Form:
 
 
 async def read_form(receive: Receive, headers: dict[bytes, bytes], limit: int) -> Form:
-    """Read a multipart body, with or without `Content-Length`. The part named `file` is the recording.
+    """Read a multipart body into memory, the part named `file` being a recording; otherwise as `read_parts`."""
+    with tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES) as file:
+        size = 0
+
+        async def write(data: bytes) -> None:
+            nonlocal size
+            size += len(data)
+            if size > MEMORY_BYTES:
+                await asyncio.to_thread(file.write, data)
+            else:
+                file.write(data)
+
+        parts = await read_parts(receive, headers, limit, write)
+        if parts.size is None:
+            return Form(parts.fields, None)
+        file.seek(0)
+        return Form(parts.fields, await asyncio.to_thread(file.read))
+
+
+async def read_parts(receive: Receive, headers: dict[bytes, bytes], limit: int, write: Write) -> Parts:
+    """Read a multipart body, with or without `Content-Length`, and `write` the part named `file`, piece by piece.
 
     Args:
         receive: ASGI.
         headers: of the request.
-        limit: bytes of recording taken.
+        limit: bytes of the file taken.
+        write: awaited before more is read.
 
     Raises:
-        BadRequest: it is no form, has too many parts, or too much beside the recording.
-        UploadTooLarge: the recording is over `limit`.
+        BadRequest: it is no form, has too many parts, or too much beside the file.
+        UploadTooLarge: the file is over `limit`.
         ClientGone: the client left before it was whole.
     """
     _, options = parse_options_header(headers.get(b"content-type", b""))
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > limit + FIELD_BYTES:
         raise upload_too_large(limit, int(announced))
-    with tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES) as file:
-        parts = _Parts(options.get(b"boundary", b""), limit)
-        async with aclosing(chunks(receive)) as body:
-            async for chunk in body:
-                for at in range(0, len(chunk), STEP_BYTES):
-                    recorded = parts.feed(chunk[at : at + STEP_BYTES])
-                    if parts.file_bytes > MEMORY_BYTES:
-                        await asyncio.to_thread(file.write, recorded)
-                    else:
-                        file.write(recorded)
-        fields = parts.end()
-        if not parts.has_file:
-            return Form(fields, None)
-        file.seek(0)
-        return Form(fields, await asyncio.to_thread(file.read))
+    parts = _Parts(options.get(b"boundary", b""), limit)
+    async with aclosing(chunks(receive)) as body:
+        async for chunk in body:
+            for at in range(0, len(chunk), STEP_BYTES):
+                data = parts.feed(chunk[at : at + STEP_BYTES])
+                if data:
+                    await write(data)
+    return parts.end()
 
 
 async def chunks(receive: Receive) -> AsyncGenerator[bytes, None]:
@@ -84,8 +114,8 @@ class _Parts:
     """The parts of a form, as far as they have come in."""
 
     def __init__(self, boundary: bytes, limit: int) -> None:
-        self.file_bytes = 0
-        self.has_file = False
+        self._file_bytes = 0
+        self._filename: bytes | None = None
         self._limit = limit
         self._fields: list[tuple[bytes, bytearray]] = []
         self._field_bytes = 0
@@ -93,7 +123,7 @@ class _Parts:
         self._header = (bytearray(), bytearray())
         self._disposition = b""
         self._into: bytearray | None = None
-        self._recorded = bytearray()
+        self._file = bytearray()
         self._ended = False
         if not boundary:
             raise bad_form()
@@ -114,23 +144,26 @@ class _Parts:
             raise bad_form() from None
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next bytes of the body; give those of the recording among them."""
+        """Take the next bytes of the body; give those of the file among them."""
         try:
             self._parser.write(data)
         except FormParserError:
             raise bad_form() from None
-        recorded = bytes(self._recorded)
-        self._recorded.clear()
-        return recorded
+        found = bytes(self._file)
+        self._file.clear()
+        return found
 
-    def end(self) -> list[tuple[str, str]]:
-        """The fields, once the body has ended."""
+    def end(self) -> Parts:
+        """Everything else, once the body has ended."""
         if not self._ended:
             raise bad_form()
         try:
-            return [(name.decode(), value.decode()) for name, value in self._fields]
+            fields = [(name.decode(), value.decode()) for name, value in self._fields]
         except UnicodeDecodeError:
             raise bad_form() from None
+        if self._filename is None:
+            return Parts(fields, None, "")
+        return Parts(fields, self._file_bytes, self._filename.decode(errors="replace"))
 
     def _begin(self) -> None:
         self._count += 1
@@ -152,10 +185,10 @@ class _Parts:
         if not name:
             raise bad_form()
         if name == FILE:
-            if self.has_file:
+            if self._filename is not None:
                 raise bad_form()
-            self.has_file = True
-            self._into = self._recorded
+            self._filename = options.get(b"filename", b"")
+            self._into = self._file
             return
         self._into = bytearray()
         self._fields.append((name, self._into))
@@ -164,10 +197,10 @@ class _Parts:
         if self._into is None:
             return
         self._into.extend(memoryview(data)[start:end])
-        if self._into is self._recorded:
-            self.file_bytes += end - start
-            if self.file_bytes > self._limit:
-                raise upload_too_large(self._limit, self.file_bytes)
+        if self._into is self._file:
+            self._file_bytes += end - start
+            if self._file_bytes > self._limit:
+                raise upload_too_large(self._limit, self._file_bytes)
             return
         self._field_bytes += end - start
         if self._field_bytes > FIELD_BYTES:

@@ -1,7 +1,7 @@
 """Requests to transcribe or translate on the wire: form fields or JSON to one struct, and what is wrong with them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -10,6 +10,7 @@ from vivavoce.core.engines import Hearing
 from vivavoce.core.errors import BadRequest
 from vivavoce.wire import bodies
 from vivavoce.wire.encoded import sound_bytes
+from vivavoce.wire.forms import nested
 from vivavoce.wire.invalid import explain
 from vivavoce.wire.languages import language_code
 
@@ -151,24 +152,12 @@ def _as_object(fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
     for given, value in fields:
         name, _, key = given.partition("[")
         if name == VAD:
-            found[VAD] = _strategy(found.get(VAD), key.rstrip("]"), value)
+            found[VAD] = nested(found.get(VAD), key.rstrip("]"), value)
         elif name in LISTS:
             found.setdefault(name, []).append(value)
         elif value:
             found[name] = value
     return found
-
-
-def _strategy(before: Any, key: str, value: str) -> Any:
-    """`chunking_strategy` in either encoding: a word or JSON, or a field for each of its keys."""
-    if key:
-        return {**(cast("dict[str, Any]", before) if isinstance(before, dict) else {}), key: value}
-    if value.lstrip().startswith(("{", '"')):
-        try:
-            return msgspec.json.decode(value)
-        except (msgspec.DecodeError, RecursionError):
-            return value
-    return value or None
 
 
 def _check(request: TranscriptionRequest, *, strict: bool) -> None:
