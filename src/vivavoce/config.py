@@ -76,6 +76,8 @@ class StoreConfig(Struct, forbid_unknown_fields=True):
     """How long chats with `store: true` are kept; 0: none is."""
     completions: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
     """How many of these chats."""
+    files_mb: Annotated[float, Meta(gt=0)] = 10_240
+    """Of all files of a project, with one that it sends."""
     heard_minutes: Annotated[float, Meta(ge=0, le=1440)] = 60
     """How long the words of a recording are kept, so that it need not be heard again; 0: they are not."""
     heard: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000

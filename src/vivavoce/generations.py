@@ -37,6 +37,7 @@ from vivavoce.store.completions import Completions
 from vivavoce.store.heard import Heard
 from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
+from vivavoce.store.uploads import Uploads
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
 from vivavoce.warming import warm
@@ -55,6 +56,7 @@ class Store:
 
     answers: Answers
     completions: Completions
+    uploads: Uploads
     ledger: Ledger
     counters: Counters
     replies: Replies | None
@@ -154,6 +156,7 @@ class Generations:
             sounds=running.sounds,
             answers=self._store.answers,
             completions=self._store.completions,
+            uploads=self._store.uploads,
             keys=self._store.keys,
             ledger=self._store.ledger,
             access=Access(
@@ -169,6 +172,8 @@ class Generations:
             documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
             door=door,
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
+            file_bytes=int(config.limits.file_mb * 1024 * 1024),
+            files_bytes=int(config.store.files_mb * 1024 * 1024),
             strict=config.server.strict,
             aiml=config.server.aiml,
             meta_usage=config.server.meta_usage,

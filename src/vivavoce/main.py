@@ -28,6 +28,7 @@ from vivavoce.store.heard import Heard
 from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
 from vivavoce.store.sweeping import sweep_for_ever
+from vivavoce.store.uploads import Uploads
 from vivavoce.telemetry.traces import tracing
 
 __all__ = ["Running", "about", "serve", "start", "start_engines"]
@@ -110,6 +111,7 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
             most=config.store.heard,
             room=int(config.store.heard_mb * 1024 * 1024),
         )
+        uploads = await Uploads.open(database, folder / "uploads")
         counters = InMemory(clock.running)
         buckets = Buckets(database, lambda: counters.daily(clock.now()))
         counters.restore(await buckets.read(), clock.now())
@@ -119,9 +121,11 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
         while_open(stack, sweep_for_ever(answers.sweep, "expired answers"))
         while_open(stack, sweep_for_ever(replies.sweep, "expired replies"))
         while_open(stack, sweep_for_ever(completions.sweep, "expired completions"))
+        while_open(stack, sweep_for_ever(uploads.sweep, "expired files"))
         yield Store(
             answers,
             completions,
+            uploads,
             Ledger(database),
             counters,
             replies if config.store.replies_hours else None,

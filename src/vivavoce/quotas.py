@@ -20,6 +20,8 @@ class LimitsConfig(Struct, forbid_unknown_fields=True):
     """`[limits]`."""
 
     body_mb: Annotated[float, Meta(gt=0)] = 48
+    file_mb: Annotated[float, Meta(gt=0)] = 512
+    """Of one file that is sent to be kept."""
     audio_seconds: Annotated[float, Meta(gt=0)] = 600
     pdf_pages: Annotated[int, Meta(ge=1)] = 100
     pdf_mb: Annotated[float, Meta(gt=0)] = 32

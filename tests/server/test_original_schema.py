@@ -138,6 +138,24 @@ async def test_events_of_sound(audio: Served) -> None:
     assert differences("CreateSpeechResponseStreamEvent", *said) == NONE
 
 
+async def test_files(serving: Serving) -> None:
+    served = await serving()
+    bodies: list[Any] = []
+    for purpose in ("batch", "user_data", "evals"):
+        sent = await served.http.post("/v1/files", data={"purpose": purpose}, files={"file": ("a", b"b")})
+        bodies.append((await served.http.get(f"/v1/files/{sent.json()['id']}")).json())
+        assert bodies[-1] == sent.json()
+    assert differences("OpenAIFile", *bodies[:2]) == NONE
+    (evals,) = differences("OpenAIFile", bodies[2])
+    assert evals.startswith("purpose: ")
+    await served.http.delete(f"/v1/files/{bodies[2]['id']}")
+    listed = await served.http.get("/v1/files")
+    assert differences("ListFilesResponse", listed.json()) == NONE
+    gone = [await served.http.delete(f"/v1/files/{each['id']}") for each in bodies[:2]]
+    assert differences("DeleteFileResponse", *(each.json() for each in gone)) == NONE
+    assert differences("ErrorResponse", (await served.http.get("/v1/files/none")).json()) == NONE
+
+
 def test_their_own_recordings_differ_from_their_schema_where_we_do() -> None:
     recorded = whole("ChatTests-ChatWithAudio")
     assert differences("CreateChatCompletionResponse", recorded) == {'choices.0: "logprobs" is a required property'}

@@ -29,6 +29,7 @@ from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
+from vivavoce.store.uploads import Uploads
 from vivavoce.testing import Hears, Says, Speaks
 from vivavoce.wire.openapi import Ways
 
@@ -93,6 +94,7 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
             "answers": answers,
             "replies": replies,
             "ledger": Ledger(database),
+            "uploads": await Uploads.open(database, folder / "uploads", **({"now": now} if now else {})),
             "completions": Completions(database, **({"now": now} if now else {}), **kept),
             "access": Access(),
             "keys": await KeyRing.open(database, folder, **({"now": now} if now else {})),

@@ -302,7 +302,7 @@ BAD: dict[str, tuple[bytes, str, str | None, str | None]] = {
     "file that was sent before": (
         body(HELLO, user({"type": "text", "text": "?"}, {"type": "file", "file": {"file_id": "file-1"}})),
         (
-            "Unsupported parameter: 'messages[1].content[1].file.file_id'. This server keeps no files: send the PDF "
+            "Unsupported parameter: 'messages[1].content[1].file.file_id'. Chats read no kept files: send the PDF "
             "in 'file_data'."
         ),
         "messages[1].content[1].file.file_id",

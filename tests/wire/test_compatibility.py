@@ -23,6 +23,7 @@ from vivavoce.wire.stored_messages import StoredMessage
 from vivavoce.wire.transcript import LongAnswer, ShortAnswer, TextDelta, TextDone
 from vivavoce.wire.transcription import FormUpload, JsonUpload
 from vivavoce.wire.transcription_errors import FailedTranscription
+from vivavoce.wire.uploads import DeletedFile, FileObject, FilesQuery, FileUpload
 from vivavoce.wire.usage import CompletionsUsageQuery, CostsQuery, UsagePage, UsageQuery
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
@@ -38,6 +39,8 @@ SECTIONS: dict[str, list[type[Struct]]] = {
     "Transcriptions and translations: the request": [FormUpload, JsonUpload],
     "Transcriptions and translations: the answer": [ShortAnswer, LongAnswer],
     "Transcriptions: the events": [TextDelta, TextDone],
+    "Files: the requests": [FileUpload, FilesQuery],
+    "Files: the answers": [Page, FileObject, DeletedFile],
     "Errors": [Envelope, FailedTranscription, FlatError],
     "Models and voices": [ModelList, VoiceList, SpeechModels],
     "Usage and costs: the requests": [UsageQuery, CompletionsUsageQuery, CostsQuery],
@@ -134,6 +137,8 @@ def test_the_original_has_no_field_that_the_page_does_not_name() -> None:
             "CreateTranscriptionResponseVerboseJson",
         ],
         "Transcriptions: the events": ["TranscriptTextDeltaEvent", "TranscriptTextDoneEvent"],
+        "Files: the requests": ["CreateFileRequest"],
+        "Files: the answers": ["ListFilesResponse", "OpenAIFile", "DeleteFileResponse"],
     }.items():
         names = {name for name, _ in named(section, [])}
         assert {field for original in originals for field in properties(original)} - names == set(), section

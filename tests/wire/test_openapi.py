@@ -123,7 +123,8 @@ def test_what_is_always_refused_is_in_no_schema(struct: str, body: dict[str, Any
     assert not of_struct(struct).is_valid(whole)
     with pytest.raises(BadRequest):
         chat.decode(json.dumps(whole).encode())
-    assert not any(reference in json.dumps(document()) for reference in REFUSED)
+    schemas = json.dumps(document()["components"]["schemas"])
+    assert not any(f'"{reference}"' in schemas for reference in REFUSED)
 
 
 def test_every_recorded_request_fits() -> None:

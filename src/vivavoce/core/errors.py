@@ -14,7 +14,8 @@
     │   ├── NotRecorded             503     server_error            not_recorded
     │   ├── RateLimited             429     requests                rate_limit_exceeded
     │   └── LimitReached            429     requests                rate_limit_exceeded
-    └── EngineTimeout               504     server_error            (none)
+    ├── EngineTimeout               504     server_error            (none)
+    └── NoSpace                     507     server_error            storage_full    with x-should-retry
 
 An engine maps foreign exceptions to these at its own edge; `wire.errors` renders them. Anything else is a bug.
 Messages never hold what people said, wrote or sent as a key.
@@ -177,6 +178,15 @@ class EngineTimeout(PublicError):
 
     def __init__(self) -> None:
         super().__init__("The model did not answer in time. You can retry your request.")
+
+
+class NoSpace(PublicError):
+    """There is no room on the disk; somebody has to make some, and asking again is no use until then."""
+
+    status = 507
+
+    def __init__(self) -> None:
+        super().__init__("The server has no room left on its disk. Nothing of this was kept.", code="storage_full")
 
 
 def unknown_voice(voice: str, known: Sequence[str], param: str = "audio.voice") -> BadRequest:

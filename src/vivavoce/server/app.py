@@ -31,6 +31,7 @@ from vivavoce.server.speech import Speech
 from vivavoce.server.spoken import SpokenAnswers
 from vivavoce.server.stored import StoredCompletions
 from vivavoce.server.transcriptions import Transcriptions
+from vivavoce.server.uploads import Files
 from vivavoce.server.usage import UsagePages
 from vivavoce.server.voices import Choices
 from vivavoce.telemetry.meters import CONTENT_TYPE
@@ -149,6 +150,7 @@ def create_app(service: Service) -> ASGIApp:
         "createTranslation": Transcriptions(service, translate=True),
         "listVoices": choices.voices,
         "listSpeechModels": choices.models,
+        **Files(service).by_operation(),
         **AdminRoutes(service).by_operation(),
         **UsagePages(service).by_operation(),
     }

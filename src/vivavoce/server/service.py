@@ -22,6 +22,7 @@ from vivavoce.store.answers import Answers
 from vivavoce.store.completions import Completions
 from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
+from vivavoce.store.uploads import Uploads
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
 from vivavoce.wire.models import no_access
@@ -50,6 +51,7 @@ class Service:
     sounds: Sounds
     answers: Answers
     completions: Completions
+    uploads: Uploads
     keys: KeyRing
     ledger: Ledger
     access: Access
@@ -58,6 +60,10 @@ class Service:
     documents: Documents = field(default_factory=Documents)
     door: Door = field(default_factory=Door)
     body_bytes: int = 48 * 1024 * 1024
+    file_bytes: int = 512 * 1024 * 1024
+    """Of one file that is sent to be kept."""
+    files_bytes: int = 10 * 1024**3
+    """Of all files that a project may have with one more."""
     strict: bool = False
     aiml: bool = False
     """Whether errors have the AI/ML API's keys too, and chats its status."""

@@ -102,6 +102,10 @@ class Uploads:
         await asyncio.to_thread(opened._tidy, known)
         return opened
 
+    def now(self) -> int:
+        """When a file is made that is made now, in Unix seconds."""
+        return int(self._now())
+
     def temporary(self) -> Path:
         """A new, empty file beside the kept ones, to be written to and then kept, or deleted.
 

@@ -44,7 +44,7 @@ def _check_parts(index: int, message: UserMessage) -> None:
 
 def _check_file(path: str, file: FileBody) -> None:
     if file.file_id is not None:
-        words = f"Unsupported parameter: '{path}.file_id'. This server keeps no files: send the PDF in 'file_data'."
+        words = f"Unsupported parameter: '{path}.file_id'. Chats read no kept files: send the PDF in 'file_data'."
         raise BadRequest(words, param=f"{path}.file_id", code="unsupported_parameter")
     if file.file_data is None:
         param = f"{path}.file_data"

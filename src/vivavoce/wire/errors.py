@@ -1,11 +1,15 @@
 """Errors as clients read them: the one envelope, whole or inside a stream."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
-from vivavoce.core.errors import LimitReached, MethodNotAllowed, PublicError, TryLater
+from vivavoce.core.errors import LimitReached, MethodNotAllowed, NoSpace, PublicError, TryLater
+
+NEVER = {"x-should-retry": "false"}
+"""Tells OpenAI's clients, which would ask again by themselves, that it is no use."""
 
 
 class ErrorBody(msgspec.Struct):
@@ -67,21 +71,23 @@ def encoded(envelope: msgspec.Struct, error: PublicError, call: Call | None) -> 
     return msgspec.json.encode(msgspec.to_builtins(envelope) | msgspec.to_builtins(flat))
 
 
-def headers(error: PublicError) -> dict[str, str]:
+def headers(error: PublicError) -> Mapping[str, str]:
     """Headers that belong to an error."""
     if isinstance(error, LimitReached):
         return _of_limit(error)
     if isinstance(error, TryLater) and error.whole_s is not None:
         return {"retry-after": str(error.whole_s)}
+    if isinstance(error, NoSpace):
+        return NEVER
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(error.allowed)}
     return {}
 
 
-def _of_limit(error: LimitReached) -> dict[str, str]:
+def _of_limit(error: LimitReached) -> Mapping[str, str]:
     """OpenAI's clients wait for as many milliseconds, others for as many seconds; and both ask again unless told."""
     if error.retry_after_s is None:
-        return {"x-should-retry": "false"}
+        return NEVER
     return {"retry-after-ms": str(max(1, round(error.retry_after_s * 1000))), "retry-after": str(error.whole_s)}
 
 

@@ -21,6 +21,11 @@ def audio_id() -> str:
     return "audio_" + secrets.token_hex(16)
 
 
+def file_id() -> str:
+    """`file-` and 24 letters and digits: nobody guesses another's."""
+    return "file-" + "".join(secrets.choice(BASE62) for _ in range(24))
+
+
 def request_id() -> str:
     """`req_` and 32 hexadecimal digits, which are a random UUID's."""
     return "req_" + uuid4().hex

@@ -16,6 +16,7 @@ FORM = "multipart/form-data"
 PLAIN = "text/plain"
 HTML = "text/html"
 EVENTS = "text/event-stream"
+OCTETS = "application/octet-stream"
 
 Kinds: TypeAlias = tuple[type[Any], ...]
 """What a body may be: one of these structs, any JSON (`dict`), any text (`str`), any bytes."""

@@ -6,6 +6,7 @@ from vivavoce.wire.administration import ADMINISTERING
 from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
 from vivavoce.wire.errors import Envelope
+from vivavoce.wire.filing import FILING
 from vivavoce.wire.listing import CompletionsQuery, Query
 from vivavoce.wire.metering import METERING
 from vivavoce.wire.models import ModelBody, ModelList
@@ -148,6 +149,7 @@ OPERATIONS = (
     ),
     Operation("listVoices", "GET", "/audio/voices", "All voices that read aloud.", {JSON: (VoiceList,)}),
     Operation("listSpeechModels", "GET", "/audio/models", "All models that read aloud.", {JSON: (SpeechModels,)}),
+    *FILING,
     *ADMINISTERING,
     *METERING,
 )
