@@ -67,5 +67,9 @@ expect rich "$(status rich "$url/audio/transcriptions" -H 'Transfer-Encoding: ch
 has rich '"segments":['
 expect srt "$(status srt "$url/audio/transcriptions" -F file=@"$VIVAVOCE_RECORDINGS/question.mp3" -F model=whisper-1 -F response_format=srt)" 200
 has srt ' --> '
+expect kept "$(status kept "$url/files" -H 'Transfer-Encoding: chunked' -F purpose=batch -F file=@"$0"\;filename=lines.jsonl)" 200
+has kept '"filename":"lines.jsonl"'
+expect fetched "$(status fetched "$url/files/$(grep -o 'file-[A-Za-z0-9]*' kept | head -1)/content")" 200
+cmp -s "$0" fetched || fail "another file was fetched"
 expect voices "$(status voices "$url/audio/voices")" 200
 has voices '"voices":['

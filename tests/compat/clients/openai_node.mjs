@@ -149,3 +149,10 @@ const events = await client.audio.transcriptions.create({
 });
 for await (const event of events) text = event.type === "transcript.text.done" ? event.text : text;
 assert.equal(text, HEARS);
+
+const lines = '{"custom_id": "1"}\n';
+const kept = await client.files.create({ file: await toFile(Buffer.from(lines), "lines.jsonl"), purpose: "batch" });
+assert.equal(kept.filename, "lines.jsonl");
+assert.equal(await (await client.files.content(kept.id)).text(), lines);
+for await (const each of client.files.list({ limit: 1 })) assert.ok((await client.files.delete(each.id)).deleted);
+await assert.rejects(client.files.retrieve(kept.id), { status: 404 });

@@ -200,6 +200,21 @@ def audio_endpoints(client: OpenAI) -> None:
     refused(lambda: hear(model="whisper-1", file=("x.wav", b"not audio")), BadRequestError)
 
 
+def files(client: OpenAI) -> None:
+    lines = b'{"custom_id": "1"}\n'
+    expiry: Any = {"anchor": "created_at", "seconds": 3600}
+    sent = [client.files.create(file=(f"{each}.jsonl", lines), purpose="batch") for each in range(3)]
+    other = client.files.create(file=("notes.txt", b"Hello"), purpose="user_data", expires_after=expiry)
+    assert other.expires_at == other.created_at + 3600, f"expires_at {other.expires_at}"
+    assert client.files.retrieve(other.id) == other
+    assert client.files.content(sent[0].id).content == lines
+    listed = [each.id for each in client.files.list(purpose="batch", limit=2)]
+    assert listed == [each.id for each in reversed(sent)], f"listed {listed}"
+    for each in client.files.list(limit=2):
+        assert client.files.delete(each.id).deleted
+    refused(lambda: client.files.retrieve(other.id), NotFoundError, param="id")
+
+
 async def at_once() -> None:
     """Several at a time, with the other client of the SDK."""
     async with AsyncOpenAI(**SETTINGS) as client:
@@ -221,6 +236,7 @@ def main() -> None:
         if checks.SAYS:
             broken(client)
         audio_endpoints(client)
+        files(client)
     asyncio.run(at_once())
 
 

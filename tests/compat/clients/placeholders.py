@@ -1,7 +1,7 @@
 """A pytest plugin for the OpenAI SDK's generated tests: what stands for anything in them becomes something true.
 
-They are written for a server that makes answers up. Ours listens to recordings and looks completions up, so a
-recording has to be one and an id has to be known. Nothing else of the tests is touched.
+They are written for a server that makes answers up. Ours listens to recordings and looks completions and files up, so
+a recording has to be one and an id has to be known. Nothing else of the tests is touched.
 """
 
 import json
@@ -23,16 +23,25 @@ def completion_id() -> str:
     """Stands where they name a stored completion; each test has one of its own, for some delete it."""
     # The SDK's type of a stored message knows the assistant's alone
     body = {"model": checks.MODEL, "store": True, "messages": [{"role": "assistant", "content": "Hello"}]}
-    asked = urllib.request.Request(  # noqa: S310 - our own server
-        f"{os.environ['TEST_API_BASE_URL']}/chat/completions",
-        json.dumps(body).encode(),
-        {"content-type": "application/json", "authorization": "Bearer My API Key"},
-    )
+    return made("/chat/completions", "application/json", json.dumps(body).encode())
+
+
+def file_id() -> str:
+    """Stands where they name a file."""
+    part = '--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    form = part % ("purpose", "user_data") + part % ("file", "Example data") + "--x--\r\n"
+    return made("/files", "multipart/form-data; boundary=x", form.encode())
+
+
+def made(path: str, kind: str, body: bytes) -> str:
+    """The id of what our server makes of a request."""
+    headers = {"content-type": kind, "authorization": "Bearer My API Key"}
+    asked = urllib.request.Request(f"{os.environ['TEST_API_BASE_URL']}{path}", body, headers)  # noqa: S310 - our own
     with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
         return json.load(answer)["id"]
 
 
-PLACEHOLDERS = {b"Example data": recording, "completion_id": completion_id}
+PLACEHOLDERS = {b"Example data": recording, "completion_id": completion_id, "file_id": file_id}
 
 
 @pytest.hookimpl(wrapper=True)
