@@ -84,6 +84,26 @@ async def test_while_it_is_locked_nothing_is_given_for_nothing_and_the_rest_is_s
     assert SECRET not in caplog.text
 
 
+async def test_no_file_is_taken_that_is_not_kept(serving: Serving, tmp_path: Path) -> None:
+    served = await serving()
+
+    async def send() -> httpx2.Response:
+        return await served.http.post("/v1/files", data={"purpose": "batch"}, files={"file": ("a", SECRET.encode())})
+
+    kept = (await send()).json()["id"]
+    with locked(tmp_path):
+        assert refused(await send()), "the first finds out"
+        assert not served.service.uploads.writable
+        assert refused(await send()), "the others need not send theirs"
+        assert refused(await served.http.delete(f"/v1/files/{kept}"))
+        assert (await served.http.get(f"/v1/files/{kept}/content")).text == SECRET
+        assert [each["id"] for each in (await served.http.get("/v1/files")).json()["data"]] == [kept]
+    assert len([path for path in (tmp_path / "uploads").rglob("*") if path.is_file()]) == 1
+    await until(lambda: served.service.uploads.writable)
+    assert (await send()).status_code == 200
+    assert (await served.http.delete(f"/v1/files/{kept}")).json()["deleted"] is True
+
+
 async def test_no_key_is_made_that_is_not_kept(serving: Serving, tmp_path: Path) -> None:
     served = await serving()
     admin = (await served.service.keys.create(Wish("boss", None))).value

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.core.aside import aside
-from vivavoce.core.errors import NoSpace
+from vivavoce.core.errors import NoSpace, NotRecorded
 from vivavoce.server.caller import caller_of
 from vivavoce.server.connection import while_connected
 from vivavoce.server.forms import Parts, read_parts
@@ -60,6 +60,8 @@ class Files:
     async def create(self, request: Request) -> Response:
         """Keep a file."""
         project = _project(request)
+        if not self._uploads.writable:
+            raise NotRecorded
         try:
             async with self._temporary() as path:
                 parts = await self._receive(request, project, path)

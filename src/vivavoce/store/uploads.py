@@ -102,6 +102,11 @@ class Uploads:
         await asyncio.to_thread(opened._tidy, known)
         return opened
 
+    @property
+    def writable(self) -> bool:
+        """Whether one can be kept, as far as is known."""
+        return self._database.writable
+
     def now(self) -> int:
         """When a file is made that is made now, in Unix seconds."""
         return int(self._now())
@@ -128,6 +133,7 @@ class Uploads:
 
         Raises:
             NoRoom: there would be more.
+            NotRecorded: its row cannot be written, or it cannot be moved into its place.
             OSError: it cannot be written.
         """
         await asyncio.to_thread(_settle, source)
