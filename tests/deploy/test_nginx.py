@@ -159,7 +159,14 @@ async def test_what_is_no_request_is_told_so_in_our_words(serving: Serving) -> N
     served = await serving()
     async with in_front_of(served.port) as (url, _):
         port = int(url.rpartition(":")[2])
-        for said in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 40000 + b"\r\n\r\n"):
+        for said in (
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 40000 + b"\r\n\r\n",
+            b"TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+            b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: gzip\r\n\r\n",
+            b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n",
+            b"GET / HTTP/9.9\r\nhost: a\r\n\r\n",
+        ):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(said)
             head, _, body = (await asyncio.wait_for(reader.read(), LIMIT_S)).partition(b"\r\n\r\n")
