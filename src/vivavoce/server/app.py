@@ -15,7 +15,6 @@ import vivavoce
 from vivavoce.account.callers import Callers, NoKey, WrongKey
 from vivavoce.core.errors import NotFound, TryLater
 from vivavoce.core.models import Model
-from vivavoce.server import access
 from vivavoce.server.aiml import LikeAiml
 from vivavoce.server.arriving import Arriving
 from vivavoce.server.billed import Billed
@@ -24,6 +23,7 @@ from vivavoce.server.chat import ChatCompletions
 from vivavoce.server.edge import Edge, Stamped
 from vivavoce.server.idempotency import Idempotent
 from vivavoce.server.keys import AdminRoutes
+from vivavoce.server.logged import log_request
 from vivavoce.server.observed import Continued, Observed, counting
 from vivavoce.server.playground import FOLDER, Playground, wants_page
 from vivavoce.server.service import Service
@@ -174,4 +174,4 @@ def create_app(service: Service) -> ASGIApp:
     if service.traces is not None:
         app = Continued(app, service.traces)
     meters = service.meters
-    return Observed(app, routes, [access.tell] if meters is None else [access.tell, counting(meters)])
+    return Observed(app, routes, [log_request] if meters is None else [log_request, counting(meters)])

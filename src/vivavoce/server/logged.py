@@ -15,7 +15,7 @@ QUIET = {"/health/live", "/health/ready", "/metrics", "/playground/{name}"}
 """What is asked for over and over, and says nothing where it went well."""
 
 
-def tell(scope: Scope, seen: Seen) -> None:
+def log_request(scope: Scope, seen: Seen) -> None:
     """Log a request that has been answered."""
     level = logging.DEBUG if seen.route in QUIET and seen.status < "400" else logging.INFO
     if not log.isEnabledFor(level):
