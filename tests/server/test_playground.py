@@ -15,7 +15,9 @@ CHROME = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image
 FILES = {
     "playground.js": "text/javascript; charset=utf-8",
     "playground.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
     "recorder.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 FOLDER = resources.files("vivavoce.playground")
 

@@ -1,4 +1,4 @@
-// Talks to this server by its public API alone. What people or models say goes in as text, never as markup.
+import { $, announce, arriving, ask, copy, copyFrom, failure, make, notify, onSubmit, page, read, report, settle } from "./page.js";
 
 const RATE = 24000; // Hz: of spoken answers, and of the microphone where the browser lets us
 const HOLD_MS = 350; // a shorter press is a tap
@@ -7,19 +7,10 @@ const SHORTEST_S = 0.2; // a shorter recording is a slip
 const PEAKS_S = 50; // in a waveform
 const TRIES = 3;
 
-const $ = (id) => document.getElementById(id);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const since = (began) => `${((performance.now() - began) / 1000).toFixed(1)} s`;
-const here = new URL(".", location.href).href.replace(/\/$/, "");
+const here = new URL(".", location).href.slice(0, -1);
 const copyOf = (template) => $(template).content.firstElementChild.cloneNode(true);
-const announce = (text) => ($("spoken-status").textContent = text);
-
-function make(tag, fields = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), fields);
-  made.append(...children);
-  return made;
-}
-
 const wordOf = (text) => make("span", { className: "word" }, text);
 
 function save(blob, name) {
@@ -28,9 +19,7 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-// What is wrong, in one plain sentence that says what to do.
-
-const SENTENCES = {
+page.sentences = {
   "no-secure-context": "The microphone needs HTTPS, or localhost: open this page there. Typing and files work here.",
   "no-microphone": "There is no microphone: plug one in and try again, or type, or drop a recording.",
   "microphone-refused": "This page may not use the microphone: allow it beside the address, and try again.",
@@ -41,58 +30,15 @@ const SENTENCES = {
   refused: "The server refused this: ",
 };
 
-const failure = (code, why = "", more = {}) => Object.assign(new Error(why), { code, ...more });
-
-function notify(code, why = "") {
-  const sentence = SENTENCES[code] + why;
-  if (!$("notice").hidden && $("notice").textContent === sentence) return; // not to be read out again
-  $("notice").dataset.code = code;
-  $("notice").textContent = sentence;
-  $("notice").hidden = false;
-}
-
-function settle(...codes) {
-  if (codes.includes($("notice").dataset.code)) $("notice").hidden = true;
-}
-
-function report(error) {
-  if (error.name === "AbortError") return;
-  if (!(error.code in SENTENCES)) console.error(error);
-  notify(error.code in SENTENCES ? error.code : "refused", error.message);
-  if (error.code === "server-gone") watchServer();
-  if (String(error.code).startsWith("key-")) {
-    $("key-field").hidden = false;
-    $("settings").open = true;
-    $("key").focus();
-  }
-}
+page.mend = (code) => {
+  if (code === "server-gone") watchServer();
+  if (!/^key-/.test(code)) return;
+  $("key-field").hidden = false;
+  $("settings").open = true;
+  $("key").focus();
+};
 
 // Asking the server.
-
-async function ask(path, body, signal) {
-  const key = $("key").value.trim();
-  if (/[^\x21-\x7e]/.test(key)) throw failure("key-wrong");
-  const headers = { accept: "application/json" };
-  if (key) headers.authorization = `Bearer ${key}`;
-  if (body && !(body instanceof FormData)) {
-    headers["content-type"] = "application/json";
-    body = JSON.stringify(body);
-  }
-  const answer = await arriving(fetch(path, { method: body ? "POST" : "GET", headers, body, signal }));
-  if (answer.ok) {
-    settle("server-gone", "key-wrong", "key-wanted");
-    return answer;
-  }
-  if (answer.status === 401) throw failure(key ? "key-wrong" : "key-wanted");
-  const { error = {} } = await answer.json().catch(() => ({}));
-  const { status } = answer;
-  const more = { status, reason: error.code, retryS: Number(answer.headers.get("retry-after")) };
-  if (status === 413) error.message = "this is too large.";
-  throw failure("refused", error.message ?? `it answered with status ${status}.`, more);
-}
-
-const arriving = (promise) =>
-  promise.catch((error) => Promise.reject(error.name === "AbortError" ? error : failure("server-gone")));
 
 // A busy server is asked again when it says: a few times, and as long as there is reason to.
 async function patiently(work, reason = () => false) {
@@ -149,15 +95,13 @@ const FIELDS = ["model", "instructions", "temperature", "max-tokens", "tools"];
 let chosen = {};
 
 async function load() {
-  const json = async (path) => (await ask(path)).json();
-  const about = await json("./");
+  const about = await read("./");
   $("engines").textContent = [about.engines, about.better].filter(Boolean).join(" – ");
-  const [models, speakers, voices] = await Promise.all(["v1/models", "v1/audio/models", "v1/audio/voices"].map(json));
-  const names = models.data.map((model) => model.id);
+  const lists = { models: "data", "audio/models": "models", "audio/voices": "voices" };
+  const ids = async ([path, list]) => (await read(`v1/${path}`))[list].map(({ id }) => id);
+  const [names, speaks, says] = await Promise.all(Object.entries(lists).map(ids));
   const hears = names.filter((name) => /whisper|transcribe/.test(name));
   const chats = names.filter((name) => !/whisper|transcribe|tts/.test(name));
-  const speaks = speakers.models.map((model) => model.id);
-  const says = voices.voices.map((voice) => voice.id);
   fill($("model"), chats.length ? chats : names, chosen.model);
   fill($("transcribe-model"), [...hears, ...chats]);
   fill($("say-model"), speaks, speaks.find((name) => name.includes("tts")));
@@ -249,15 +193,6 @@ function checkTools() {
   $("tools").setAttribute("aria-invalid", Boolean(wrong));
   $("tools-hint").textContent = wrong || "When the model calls one, you answer for it.";
   return !wrong;
-}
-
-// Copy a text, and say so on the button; where the browser does not let us, `instead`.
-async function copy(text, button, instead) {
-  button.dataset.label ??= button.textContent;
-  const write = async () => navigator.clipboard.writeText(text);
-  button.textContent = await write().then(() => "Copied", instead);
-  announce(button.textContent);
-  setTimeout(() => (button.textContent = button.dataset.label), 1500);
 }
 
 function share() {
@@ -409,7 +344,7 @@ function addTurn(role, more = {}) {
   part("wav").download = role === "user" ? "question.wav" : "answer.wav";
   part("mp3").onclick = (event) => saveMp3(event, turn).catch(report);
   for (const kind of part("kinds").children) kind.onclick = () => showCode(turn, kind);
-  part("copy").onclick = () => copyCode(turn);
+  part("copy").onclick = () => copyFrom(part("code"), part("copy"));
   part("request").ontoggle = () => showCode(turn, part("kinds").firstElementChild);
   $("welcome").hidden = true;
   $("clear").disabled = false;
@@ -654,7 +589,7 @@ function take(turn, run, chunk) {
 
 function offerAgain(turn) {
   const onclick = () => (drop(turn), answer());
-  turn.part("words").after(make("button", { type: "button", className: "again", textContent: "Try again", onclick }));
+  turn.part("words").after(make("button", { className: "again", textContent: "Try again", onclick }));
 }
 
 function addCall(turn, call) {
@@ -907,11 +842,6 @@ function showCode(turn, kind) {
   turn.part("request").scrollIntoView({ block: "nearest" });
 }
 
-function copyCode(turn) {
-  const select = () => (getSelection().selectAllChildren(turn.part("code")), "Press Ctrl+C");
-  copy(turn.part("code").textContent, turn.part("copy"), select);
-}
-
 // Reading aloud.
 
 async function sayIt() {
@@ -966,14 +896,14 @@ async function saveCaptions(event) {
 
 function playFrom(word) {
   if (!word) return;
-  $("transcribe-player").currentTime = Number(word.dataset.start);
+  $("transcribe-player").currentTime = word.dataset.start;
   $("transcribe-player").play().catch(() => {});
 }
 
 function markWord() {
   const now = $("transcribe-player").currentTime + 0.01;
   const words = [...$("transcript").children];
-  const at = words.findLastIndex((word) => Number(word.dataset.start) <= now);
+  const at = words.findLastIndex((word) => word.dataset.start <= now);
   words.forEach((word, i) => word.classList.toggle("current", i === at));
   return [words, at];
 }
@@ -1000,7 +930,7 @@ function openTab(name) {
 }
 
 function stepTab(event) {
-  const at = TABS.findIndex((name) => event.target.id === `tab-${name}`);
+  const at = TABS.indexOf(event.target.id.slice("tab-".length));
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!step) return;
   const name = TABS.at((at + step) % TABS.length);
@@ -1048,17 +978,6 @@ function wireTalk() {
     event.preventDefault();
     place.classList.toggle("over", event.type === "dragover");
     if (event.type === "drop") sendFile(event.dataTransfer.files[0]);
-  };
-}
-
-function onSubmit(form, work) {
-  $(form).onsubmit = async (event) => {
-    event.preventDefault();
-    settle("refused");
-    const button = event.submitter ?? {};
-    button.disabled = true;
-    await Promise.resolve(work()).catch(report);
-    button.disabled = false;
   };
 }
 

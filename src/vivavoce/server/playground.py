@@ -10,7 +10,7 @@ from vivavoce.core.errors import NotFound
 
 FOLDER = "/playground/"
 PAGE = "index.html"
-KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
+KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src 'self' blob:; "
     "img-src 'self' data:; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
