@@ -241,6 +241,8 @@ async def test_a_key_is_put_in_the_place_of_another(serving: Serving) -> None:
     assert found
     new = await served.http.post(f"{SHOP}/{found.id}/rotate", json={"grace_seconds": 60}, headers=admin)
     assert new.status_code == 200
+    before = (await served.http.get(f"{SHOP}/{found.id}", headers=admin)).json()
+    assert 0 < before["expires_at"] - new.json()["created_at"] <= 61
     for key in (old, new.json()["value"]):
         assert (await served.http.get("/v1/models", headers=bearer(key))).status_code == 200
     newest = await served.http.post(f"{SHOP}/{new.json()['id']}/rotate", json={}, headers=admin)

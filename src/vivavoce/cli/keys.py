@@ -192,7 +192,7 @@ def _cells(key: "Key") -> list[str]:
     now = datetime.now(UTC).timestamp()
     state = "revoked" if key.revoked(now) else "expired" if key.expired(now) else "good"
     if state == "good" and key.revoked_at is not None:
-        state = f"until {_day(min(key.revoked_at, key.expires_at or key.revoked_at))}"
+        state = f"until {_day(key.ends_at)}"
     return [
         key.id,
         key.shown,

@@ -124,7 +124,7 @@ def _shown(key: Key) -> AdminKey | ProjectKey:
         name=key.name,
         redacted_value=key.shown,
         created_at=key.created_at,
-        expires_at=key.expires_at,
+        expires_at=key.ends_at,
         last_used_at=key.last_used_at,
         owner={},
     )

@@ -75,6 +75,11 @@ class Key:
         """Whether it is an admin key."""
         return self.project is None
 
+    @property
+    def ends_at(self) -> int | None:
+        """When it is no longer good, by its own time or before it; None: never, as far as is known."""
+        return min((at for at in (self.expires_at, self.revoked_at) if at is not None), default=None)
+
     def expired(self, now: float) -> bool:
         """Whether its time is over."""
         return self.expires_at is not None and self.expires_at <= now

@@ -53,6 +53,7 @@ class KeyBody(Struct, kw_only=True):
     created_at: int
     """Unix seconds, as all times here."""
     expires_at: int | None
+    """Of one that another took the place of: when its grace is over."""
     last_used_at: int | None
     """Give or take ten minutes."""
     owner: dict[str, str]
