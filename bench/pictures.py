@@ -1,11 +1,13 @@
 """Takes the pictures of `docs/playground`: `make pictures`.
 
-They show the embedded engines as `make serve` starts them; only the call of a tool is a scripted model's.
+They show the embedded engines as `make serve` starts them; only the call of a tool is a scripted model's, and the usage
+and the keys of the account are made up.
 """
 
 import asyncio
 import io
 import json
+import random
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,8 +22,11 @@ from playwright.async_api import async_playwright, expect
 from tests.playground.conftest import prepared
 from tests.playground.talking import FIXTURES, TOOL, AsksFirst, settings, speak
 from tests.support.browser import LIMIT_MS, Visit, chromium, visiting
-from tests.support.serving import run
+from tests.support.entries import entry
+from tests.support.serving import MODEL, Served, run
 from tests.support.weights import link_weights
+from vivavoce.account.keys import Wish
+from vivavoce.store import clock
 from vivavoce.testing import Hears
 from vivavoce.testing.serving import serving
 
@@ -165,6 +170,53 @@ PICTURES: list[tuple[str, Callable[[Visit, str], Awaitable[None]], dict[str, Any
 """The name of each picture, what is to be seen, and where."""
 
 
+ACCOUNT: list[tuple[str, dict[str, Any]]] = [
+    ("account-light", DESK | {"viewport": {"width": 1080, "height": 1000}}),
+    ("account-phone-dark", PHONE | {"color_scheme": "dark", "viewport": {"width": 360, "height": 900}}),
+]
+DAYS = 90
+
+
+async def use(served: Served) -> str:
+    """Make up keys, and what they were used for, the same each time; an admin key."""
+    for wish in (Wish("phone menu", "shop", "2"), Wish("desk", "shop", models=[MODEL], lifetime_s=DAYS * 86_400)):
+        await served.service.keys.create(wish)
+    made = random.Random(7)  # noqa: S311 - a picture
+    kinds: dict[str, Callable[[], dict[str, Any]]] = {
+        "chat": lambda: {
+            "model": f"{MODEL}-2024-12-17",
+            **{name: made.randrange(200) for name in ("text_in", "audio_in", "text_out")},
+            "audio_out": made.randrange(400),
+            "cost_in": made.randrange(2 * 10**9),
+            "cost_out": made.randrange(8 * 10**9),
+        },
+        "speech": lambda: {"model": "tts-1", "characters": made.randrange(900)},
+        "transcription": lambda: {"model": "whisper-1", "heard_ms": made.randrange(60_000)},
+    }
+    for number in range(1200):
+        ago_s = int(DAYS * 86_400 * made.random() ** 1.1)
+        kind = made.choices(list(kinds), (6, 1, 2))[0]
+        more = {"kind": kind, "project": made.choice(("shop", "default")), **kinds[kind]()}
+        await served.service.ledger.append(entry(number, at=int(clock.now()) - ago_s, **more))
+    return (await served.service.keys.create(Wish("boss", None))).value
+
+
+async def accounts(browser: Any, *names: str) -> None:
+    """Usage and keys."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with run(Path(folder), **prepared()) as served:
+            key = await use(served)
+            for name, options in ACCOUNT:
+                if names and name not in names:
+                    continue
+                async with visiting(browser, served.url, **options) as here:
+                    await here.open("/playground/account")
+                    await here.at("#key").fill(key)
+                    await here.at("#key").press("Enter")
+                    await expect(here.at("#reading")).not_to_be_empty()
+                    await take(here, name)
+
+
 @asynccontextmanager
 async def servers() -> AsyncIterator[tuple[str, str]]:
     """The address of a server with the embedded engines, and of one whose model calls a tool."""
@@ -190,6 +242,7 @@ async def main(*names: str) -> None:
             async with visiting(browser, url, **options) as here:
                 await here.open()
                 await scene(here, name)
+        await accounts(browser, *names)
 
 
 if __name__ == "__main__":

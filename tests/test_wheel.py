@@ -17,5 +17,5 @@ def test_it_holds_the_whole_package(tmp_path: Path) -> None:
         sizes = {each.filename: each.file_size for each in packed.infolist()}
     written = [file for file in (ROOT / "src").rglob("*") if file.is_file() and "__pycache__" not in file.parts]
     assert {str(file.relative_to(ROOT / "src")): file.stat().st_size for file in written}.items() <= sizes.items()
-    assert all(f"vivavoce/playground/{name}" in sizes for name in ("index.html", "playground.js", "recorder.js"))
+    assert all(f"vivavoce/playground/{name}" in sizes for name in ("index.html", "account.html", "page.js", "icon.svg"))
     assert {name.partition("/")[0] for name in sizes if ".dist-info/" not in name} == {"vivavoce"}

@@ -1,40 +1,17 @@
 """For everybody: axe finds nothing serious, the keyboard is enough, a phone is wide enough."""
 
 import json
-from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
 from tests.playground.conftest import Serve
+from tests.playground.looks import LOOKS, passes, reach
 from tests.playground.talking import FIXTURES, HEARD, TOOL, AsksFirst, settings
-from tests.support.browser import Visit, Visiting
+from tests.support.browser import Visiting
 from tests.support.heard import Recogniser
 from vivavoce.server.service import Access
 from vivavoce.testing import Hears, Says, Speaks
-
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 360, "height": 720}, "is_mobile": True, "has_touch": True},
-    "phone, dark": {"viewport": {"width": 360, "height": 720}, "color_scheme": "dark"},
-    "high contrast": {"forced_colors": "active"},
-}
-
-
-async def passes(here: Visit) -> None:
-    """Axe finds nothing that is serious or critical, and nothing is wider than the page."""
-    found = await Axe().run(here.page)
-    bad = [
-        (rule["id"], node["target"], node["failureSummary"])
-        for rule in found.response["violations"]
-        if rule["impact"] in {"serious", "critical"}
-        for node in rule["nodes"]
-    ]
-    assert bad == []
-    width, room = await here.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert width <= room
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -77,17 +54,6 @@ async def test_axe_finds_nothing_serious_where_something_is_wrong(visit: Visitin
     here.forgiven.append("status of 401")
     await here.notice("key-wanted")
     await passes(here)
-
-
-async def reach(here: Visit, selector: str, key: str = "Tab") -> None:
-    """Go on with the keyboard until something has the focus, which can be seen."""
-    for _ in range(60):
-        if await here.page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
-            seen = "getComputedStyle(document.activeElement)"
-            assert await here.page.evaluate(f"{seen}.outlineStyle !== 'none' || {seen}.boxShadow !== 'none'")
-            return
-        await here.page.keyboard.press(key)
-    raise AssertionError(selector)
 
 
 async def test_the_keyboard_is_enough(visit: Visiting, serve: Serve) -> None:

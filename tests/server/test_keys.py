@@ -321,3 +321,19 @@ async def test_a_key_that_is_taken_for_an_id_is_not_said_back(serving: Serving) 
     response = await served.http.delete(f"{SHOP}/{key}", headers=bearer(admin))
     assert (response.status_code, response.json()["error"]["code"]) == (404, "api_key_not_found")
     assert key[8:] not in response.text
+
+
+async def test_nothing_that_a_browser_sends_by_itself_administers(serving: Serving) -> None:
+    served = await serving()
+    admin = await made(served, None)
+    by_itself = {
+        "cookie": f"key={admin}; session={admin}",
+        "origin": "http://elsewhere.test",
+        "referer": "http://x.test",
+    }
+    for method, path in (("POST", SHOP), ("POST", ADMIN_KEYS), ("GET", SHOP), ("DELETE", f"{SHOP}/key_1")):
+        answer = await served.http.request(method, path, json={"name": "forged"}, headers=by_itself)
+        assert answer.status_code == 401
+        # Neither is the browser asked for a password, which it would then send by itself.
+        assert not {"set-cookie", "www-authenticate", "access-control-allow-origin"} & set(answer.headers)
+    assert await served.service.keys.of("shop") == []

@@ -1,5 +1,6 @@
 """The playground is given to browsers, and to nobody who asks for JSON."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 from importlib import resources
@@ -13,6 +14,9 @@ from vivavoce.server.service import Access
 
 CHROME = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 FILES = {
+    "account": "text/html; charset=utf-8",
+    "account.js": "text/javascript; charset=utf-8",
+    "account.css": "text/css; charset=utf-8",
     "playground.js": "text/javascript; charset=utf-8",
     "playground.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -20,6 +24,16 @@ FILES = {
     "icon.svg": "image/svg+xml",
 }
 FOLDER = resources.files("vivavoce.playground")
+
+
+def loaded(page: str) -> dict[str, str]:
+    """The files that a page is made of, and their texts: what it names, and what that names in turn."""
+    found = {page: FOLDER.joinpath(page).read_text()}
+    named = re.findall(r'"(?:\./|playground/)?(\w+\.(?:js|css|svg))"', found[page])
+    return found | {name: text for each in named for name, text in loaded(each).items()}
+
+
+TALKING, ACCOUNT = loaded("index.html"), loaded("account.html")
 
 
 @pytest.mark.parametrize(
@@ -86,6 +100,7 @@ async def test_its_files_are_there_for_everybody_and_may_do_little(serving: Serv
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["vary"] == "Accept"
+        assert "set-cookie" not in answer.headers
 
 
 async def test_what_a_browser_has_it_need_not_fetch_again(serving: Serving) -> None:
@@ -108,17 +123,30 @@ async def test_nothing_else_is_there(serving: Serving, name: str) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
 
 
-async def test_it_is_small_enough_to_be_read_in_one_sitting() -> None:
-    files = [FOLDER.joinpath(name).read_text() for name in ("index.html", *FILES)]
-    assert sum(text.count("\n") for text in files) <= 1400
-    assert sum(len(text.encode()) for text in files) <= 60_000
-    assert max(len(line) for text in files for line in text.splitlines()) <= 600
-    assert {file.name for file in FOLDER.iterdir() if file.is_file()} == {"__init__.py", "index.html", *FILES}
+@pytest.mark.parametrize(
+    ("files", "lines", "size"),
+    [
+        (TALKING, 1400, 60_000),
+        ({name: text for name, text in ACCOUNT.items() if name not in TALKING}, 700, 30_000),
+    ],
+    ids=["talking", "account"],
+)
+async def test_a_page_is_small_enough_to_be_read_in_one_sitting(files: dict[str, str], lines: int, size: int) -> None:
+    assert sum(text.count("\n") for text in files.values()) <= lines
+    assert sum(len(text.encode()) for text in files.values()) <= size
+    assert max(len(line) for text in files.values() for line in text.splitlines()) <= 600
+
+
+async def test_who_comes_to_talk_loads_nothing_of_the_account() -> None:
+    names = {"index.html", "playground.js", "playground.css", "page.js", "recorder.js", "icon.svg"}
+    assert set(TALKING) == names
+    there = {file.name for file in FOLDER.iterdir() if file.is_file()}
+    assert there == {"__init__.py", *TALKING, *ACCOUNT}
+    assert {name.removesuffix(".html") for name in there} == {"__init__.py", "index", *FILES}
 
 
 async def test_it_asks_nobody_else_for_anything() -> None:
-    for name in ("index.html", *FILES):
-        text = FOLDER.joinpath(name).read_text()
+    for text in (TALKING | ACCOUNT).values():
         assert "innerHTML" not in text
         assert "eval(" not in text
         outside = [word for word in text.replace('"', " ").replace("'", " ").split() if word.startswith(("http", "//"))]

@@ -30,7 +30,7 @@ export function report(error) {
   const known = error.code in page.sentences;
   if (!known) console.error(error);
   notify(known ? error.code : "refused", error.message);
-  page.mend(error.code);
+  page.mend(error);
 }
 
 export async function ask(path, body, signal, method = body ? "POST" : "GET") {

@@ -30,7 +30,7 @@ page.sentences = {
   refused: "The server refused this: ",
 };
 
-page.mend = (code) => {
+page.mend = ({ code }) => {
   if (code === "server-gone") watchServer();
   if (!/^key-/.test(code)) return;
   $("key-field").hidden = false;

@@ -1,4 +1,4 @@
-"""The playground's files: the page that browsers are given at `/`, and what it is made of. Open to everybody."""
+"""The playground's files: the pages that browsers are given, and what they are made of. Open to everybody."""
 
 import hashlib
 from importlib import resources
@@ -34,15 +34,16 @@ class Playground:
         }
 
     async def file(self, request: Request) -> Response:
-        """One of the page's files.
+        """One of the pages' files; a page by its name alone.
 
         Raises:
             NotFound: there is none of that name.
         """
-        return self._answer(request, request.path_params["name"])
+        name = request.path_params["name"]
+        return self._answer(request, name if "." in name else f"{name}.html")
 
     def page(self, request: Request) -> Response:
-        """The page itself."""
+        """The page of `/`."""
         return self._answer(request, PAGE)
 
     def _answer(self, request: Request, name: str) -> Response:
