@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.serving import MODEL, Served, Serving
+from tests.support.steps import noting_steps
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.server.service import Access
 from vivavoce.store.answers import SpokenAnswer
@@ -27,16 +28,7 @@ async def served(serving: Serving) -> Served:
 async def test_anothers_spoken_answer_is_not_found_in_the_same_words_and_steps(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = served.service.answers._database
-    steps: list[str] = []
-    for name in ("read", "write"):
-        original: Any = getattr(database, name)
-
-        async def noted(*arguments: Any, name: str = name, original: Any = original) -> Any:
-            steps.append(name)
-            return await original(*arguments)
-
-        monkeypatch.setattr(database, name, noted)
+    steps = noting_steps(served.service.answers._database, monkeypatch)
     seen: list[tuple[Any, ...]] = []
     for answer_id in (OTHERS, NOBODYS):
         response = await served.post(messages=[{"role": "assistant", "audio": {"id": answer_id}}])

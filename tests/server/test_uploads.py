@@ -14,6 +14,7 @@ from openai import APIStatusError, BadRequestError, NotFoundError
 
 from tests.server.test_arriving import resident
 from tests.support.serving import Served, Serving
+from tests.support.steps import noting_steps
 from tests.support.talking import code_of, line
 from tests.support.waiting import until
 from vivavoce.server.service import Access
@@ -171,17 +172,23 @@ async def test_every_call_on_a_file_that_is_not_there_says_so(serving: Serving, 
             assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", "id", None)
 
 
-async def test_another_projects_file_is_as_one_that_never_was(serving: Serving) -> None:
+async def test_another_projects_file_is_as_one_that_never_was(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     served = await serving(access=Access(("key-a", "key-b"), loopback=False))
     ours, theirs = {"authorization": "Bearer key-a"}, {"authorization": "Bearer key-b"}
     made = await served.http.post(FILES, data={"purpose": "batch"}, files={"file": ("a", LINES)}, headers=ours)
     mine, nobodys = made.json()["id"], "file-" + "0" * 24
+    steps = noting_steps(served.service.uploads._database, monkeypatch)
     for method, rest in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
-        other, none = [
-            await served.http.request(method, f"{FILES}/{name}{rest}", headers=theirs) for name in (mine, nobodys)
-        ]
-        assert other.status_code == none.status_code == 404
-        assert other.text.replace(mine, nobodys) == none.text
+        seen: list[tuple[Any, ...]] = []
+        for name in (mine, nobodys):
+            answer = await served.http.request(method, f"{FILES}/{name}{rest}", headers=theirs)
+            seen.append((answer.status_code, answer.text.replace(mine, nobodys), tuple(steps)))
+            steps.clear()
+        assert seen[0] == seen[1]
+        assert seen[0][0] == 404
+        assert seen[0][2] == ("read",)
     assert (await served.http.get(FILES, headers=theirs)).json()["data"] == []
     lost = [await served.http.get(FILES, params={"after": name}, headers=theirs) for name in (mine, nobodys)]
     assert lost[0].status_code == lost[1].status_code == 400

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,18 @@ from vivavoce.core.errors import BadRequest, NoSpace
 from vivavoce.wire import errors
 from vivavoce.wire.forms import nested
 from vivavoce.wire.ids import file_id
-from vivavoce.wire.uploads import BATCH_S, FileExpiry, decode_form, deleted, disposition, filename, not_found, too_many
+from vivavoce.wire.uploads import (
+    BATCH_S,
+    FileExpiry,
+    FileObject,
+    decode_form,
+    deleted,
+    disposition,
+    filename,
+    not_found,
+    said,
+    too_many,
+)
 
 HOUR = [("expires_after[anchor]", "created_at"), ("expires_after[seconds]", "3600")]
 JSON = [("expires_after", '{"anchor": "created_at", "seconds": 3600}')]
@@ -75,6 +87,12 @@ def test_any_name_stays_in_its_header(name: str) -> None:
     assert said.isprintable()
     assert said.count('"') == 2
     assert said.startswith('attachment; filename="')
+
+
+def test_a_file_without_an_end_says_of_none() -> None:
+    told = FileObject("file-1", "file", 5, 1000, "a", "user_data", "processed")
+    assert b"expires_at" not in said(told)
+    assert json.loads(said(FileObject(*msgspec.structs.astuple(told)[:-1], 4600)))["expires_at"] == 4600
 
 
 def test_ids_are_of_the_originals_shape() -> None:
