@@ -9,6 +9,7 @@ import typer
 import vivavoce
 from vivavoce.cli import (
     ask,
+    backup,
     bench,
     config,
     conform,
@@ -40,6 +41,7 @@ COMMANDS = (
     transcribe.transcribe,
     models.models,
     usage.usage,
+    backup.backup,
     pull.pull,
     remove.remove,
     selftest.selftest,

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from vivavoce.core.errors import NotRecorded
 from vivavoce.store import trouble
 from vivavoce.store.migrations import TooNew
-from vivavoce.store.opening import StoreInUse, prepare
+from vivavoce.store.opening import LOCK, StoreInUse, prepare
 from vivavoce.store.upkeep import Upkeep
 
 log = logging.getLogger("vivavoce.store")
@@ -73,7 +73,7 @@ class Database:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what stands beside it is made as it is
         engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         event.listen(engine, "connect", _settle)
-        database = cls(engine, path, os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600))
+        database = cls(engine, path, os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600))
         preparing = partial(prepare, folder, engine, database._lock, beside=beside)
         try:
             await asyncio.get_running_loop().run_in_executor(database._thread, preparing)

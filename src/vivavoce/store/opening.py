@@ -11,6 +11,8 @@ from sqlalchemy import Engine
 
 from vivavoce.store.migrations import due, migrate
 
+LOCK = "lock"
+"""The file in a data folder that its server has locked."""
 WAIT_S = 60.0
 """How long another process may take to bring a database up to date."""
 LOOK_S = 0.02

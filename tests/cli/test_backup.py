@@ -1,0 +1,22 @@
+"""`vivavoce backup`: a copy of the data folder."""
+
+from pathlib import Path
+
+import pytest
+
+from vivavoce import cli
+
+
+def test_it_is_made_once_in_each_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VIVAVOCE_CONFIG", raising=False)
+    assert cli.run(["backup", "copy"]) == 1
+    assert capsys.readouterr().err == f"vivavoce: {tmp_path}/home/data: no server has kept anything here yet\n"
+    assert cli.run(["keys", "create", "phone"]) == 0
+    assert cli.run(["backup", "copy"]) == 0
+    assert (tmp_path / "copy" / "keys.secret").is_file()
+    assert cli.run(["backup", "copy"]) == 1
+    assert "copy: is there already" in capsys.readouterr().err
