@@ -153,6 +153,9 @@ async def test_without_the_secret_there_is_nothing_to_go_on_with(database: Datab
     with pytest.raises(OSError, match="32 bytes"):
         await KeyRing.open(database, tmp_path)
     secret.write_bytes(kept)
+    with pytest.raises(OSError, match="chmod 600"):
+        await KeyRing.open(database, tmp_path)
+    secret.chmod(0o600)
     again = await KeyRing.open(database, tmp_path)
     assert again.used
     assert await again.find(made.value)

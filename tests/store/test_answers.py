@@ -247,10 +247,36 @@ async def test_what_is_no_database_is_said_and_let_go(tmp_path: Path) -> None:
     await (await Database.open(tmp_path)).close()
 
 
-async def test_only_the_owner_can_read_what_is_kept(tmp_path: Path) -> None:
+async def test_only_the_owner_can_read_what_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     database = await Database.open(tmp_path / "data")
+    answers = Answers(database, tmp_path / "data" / "answers")
+    await answers.keep(answer(1, answers))
+    everything = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert {path.stat().st_mode & 0o077 for path in everything} == {0}
+    assert len(everything) >= 6
+    assert caplog.messages == []
     await database.close()
-    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_folder_that_everybody_can_enter_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o755)
+    for beside in (True, False):
+        await (await Database.open(tmp_path / "data", beside=beside)).close()
+    assert caplog.messages == [f"everybody on this machine can enter the data folder {tmp_path}/data: chmod 700 it"]
+
+
+async def test_files_that_a_killed_server_left_without_a_row_are_deleted_and_no_others(
+    answers: Answers, tmp_path: Path
+) -> None:
+    kept = answer(1, answers)
+    await answers.keep(kept)
+    stray = tmp_path / "answers" / "zz" / "zzstray.pcm"
+    stray.parent.mkdir()
+    stray.write_bytes(b"what was said")
+    await answers.sweep()
+    assert [path.stem for path in (tmp_path / "answers").rglob("*.pcm")] == [kept.id.removeprefix("audio_")]
+    assert await answers.sound(kept.id) == kept.pcm
 
 
 async def test_no_log_holds_what_was_said(answers: Answers, caplog: pytest.LogCaptureFixture) -> None:

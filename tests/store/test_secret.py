@@ -40,3 +40,15 @@ def test_a_damaged_secret_is_said_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="is damaged") as error:
         secret_in(path)
     assert error.value.filename == str(path)
+
+
+def test_a_secret_that_everybody_can_read_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    found = secret_in(path)
+    for mode in (0o604, 0o644, 0o602, 0o666):
+        path.chmod(mode)
+        with pytest.raises(OSError, match="can be read by everybody on this machine: chmod 600"):
+            secret_in(path)
+    for mode in (0o600, 0o400, 0o640):
+        path.chmod(mode)
+        assert secret_in(path) == found

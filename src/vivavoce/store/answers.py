@@ -85,7 +85,7 @@ class Answers:
         return None if data is None else Pcm(data, SPOKEN_RATE)
 
     async def sweep(self) -> None:
-        """Delete what has expired."""
+        """Delete what has expired, and at the first time what a server that was killed has left without its row."""
         await self._database.write(lambda connection: forget_expired(connection, answers, self._files, self._now()))
 
     def _write(self, connection: Connection, spoken: Sequence[tuple[SpokenAnswer, Entry | None]]) -> None:

@@ -23,6 +23,8 @@ class Files:
     def __init__(self, folder: Path, ending: str) -> None:
         self._folder = folder
         self._ending = ending
+        self.tidy = False
+        """Whether there can be no file without a row."""
 
     def write(self, contents: Mapping[str, bytes]) -> None:
         """Write files, by name, over others of that name if need be.
@@ -59,23 +61,15 @@ class Files:
 
     def delete(self, name: str) -> bool:
         """Delete a file, and say whether it is gone."""
-        try:
-            self.path(name).unlink(missing_ok=True)
-        except OSError as error:
-            log.error("a file could not be deleted: %s", type(error).__name__)
-            return False
-        return True
+        return _delete(self.path(name))
 
     def keep_only(self, names: Iterable[str]) -> None:
-        """Delete every file but those of these names.
-
-        Raises:
-            OSError: one cannot be deleted.
-        """
+        """Delete every file but those of these names: what a process that died wrote, and no row names."""
         kept = {self.path(name) for name in names}
         for path in self._folder.glob(f"*/*{self._ending}"):
             if path not in kept:
-                path.unlink()
+                _delete(path)
+        self.tidy = True
 
     def path(self, name: str) -> Path:
         """Where a file is, or would be.
@@ -98,11 +92,23 @@ def _opened(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
+def _delete(path: Path) -> bool:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.error("a file could not be deleted: %s", type(error).__name__)
+        return False
+    return True
+
+
 def forget_expired(connection: Connection, table: Table, files: Files, now: float) -> None:
     """Delete the rows that expired by `now`, and their files; where a file cannot be deleted, its row stays.
 
-    It is the writer's work: nothing is kept meanwhile.
+    The first time also files that no row names: a process that died has left them. It is the writer's work: nothing is
+    kept meanwhile.
     """
+    if not files.tidy:
+        files.keep_only([row.id for row in connection.execute(select(table.c.id)).all()])
     expired = connection.execute(select(table.c.id).where(table.c.expires_at <= now))
     forget(connection, table, [row.id for row in expired.all() if files.delete(row.id)])
 

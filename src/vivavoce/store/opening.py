@@ -1,6 +1,7 @@
 """Who may use a data folder: one server at a time, and one process at a time while its database is made or changed."""
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Generator
@@ -10,6 +11,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from vivavoce.store.migrations import due, migrate
+from vivavoce.store.secret import OTHERS
+
+log = logging.getLogger("vivavoce.store")
 
 LOCK = "lock"
 """The file in a data folder that its server has locked."""
@@ -40,6 +44,8 @@ def prepare(folder: Path, engine: Engine, lock: int, *, beside: bool) -> None:
                 f"another vivavoce server uses the data folder {folder}; a second one needs its own: "
                 "set [store] folder and [server] port in its configuration",
             )
+            if folder.stat().st_mode & OTHERS:
+                log.warning("everybody on this machine can enter the data folder %s: chmod 700 it", folder)
         with engine.connect() as connection:
             if not due(connection):
                 return

@@ -90,7 +90,7 @@ class Replies:
         return Reply(row.request, row.status, headers, body)
 
     async def sweep(self) -> None:
-        """Delete what has expired."""
+        """Delete what has expired, and at the first time what a server that was killed has left without its row."""
         await self._database.write(lambda connection: forget_expired(connection, replies, self._files, self._now()))
 
     def _write(self, connection: Connection, name: str, reply: Reply) -> None:
