@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,7 +20,7 @@ from vivavoce.core.errors import NotRecorded
 from vivavoce.store import trouble
 from vivavoce.store.migrations import TooNew
 from vivavoce.store.opening import LOCK, StoreInUse, prepare
-from vivavoce.store.upkeep import Upkeep
+from vivavoce.store.upkeep import Upkeep, patience
 
 log = logging.getLogger("vivavoce.store")
 
@@ -166,14 +167,15 @@ class Database:
         Where one has waited for another process in vain, those after it, which waited as long, do not wait again.
         """
         errors: list[Exception | None] = []
+        locked = False
         for job in jobs:
-            locked = errors[-1] if errors and trouble.waited_for(errors[-1]) else None
-            errors.append(locked or self._write(job))
+            errors.append(self._write(job, hurried=locked))
+            locked = trouble.waited_for(errors[-1])
         return errors
 
-    def _write(self, job: Job) -> Exception | None:
+    def _write(self, job: Job, *, hurried: bool) -> Exception | None:
         try:
-            with self._engine.connect() as connection:
+            with self._engine.connect() as connection, patience(connection, 0) if hurried else nullcontext():
                 job(connection)
                 connection.commit()
         except Exception as error:  # noqa: BLE001 - whatever it is

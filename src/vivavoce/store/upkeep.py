@@ -7,8 +7,8 @@ open, has it grow without end.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -81,9 +81,16 @@ class Upkeep:
 
 def empty_log(connection: Connection) -> None:
     """Take over what is in the log, and leave no trace of it there, as far as readers let that."""
-    before = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
-    connection.exec_driver_sql(f"PRAGMA busy_timeout={WAIT_MS}")
-    try:
+    with patience(connection, WAIT_MS):
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def patience(connection: Connection, wait_ms: int) -> Generator[None]:
+    """Wait no longer than this for other processes."""
+    usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={wait_ms}")
+    try:
+        yield
     finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={before}")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
