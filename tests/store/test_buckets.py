@@ -41,6 +41,15 @@ async def test_where_nothing_changed_nothing_is_written(database: Database, monk
     await kept.keep()
 
 
+async def test_what_was_empty_and_is_as_full_again_is_kept_anew(database: Database) -> None:
+    told = {"rpd a": (5, 100.0)}
+    kept = Buckets(database, lambda: told)
+    await kept.keep()
+    told = {"rpd a": (5, 86_500.0)}
+    await kept.keep()
+    assert await Buckets(database, dict).read() == told
+
+
 async def test_it_is_written_for_ever_and_what_fails_is_tried_again(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -35,23 +35,21 @@ class Buckets:
     def __init__(self, database: Database, told: Callable[[], Kept]) -> None:
         self._database = database
         self._told = told
-        self._written: dict[str, int] = {}
+        self._written: Kept = {}
 
     async def read(self) -> Kept:
         """What was kept."""
         rows = await self._database.read(select(buckets.c.name, buckets.c.mark, buckets.c.at))
-        kept = {row.name: (int(row.mark), row.at) for row in rows}
-        self._written = {name: mark for name, (mark, _) in kept.items()}
-        return kept
+        self._written = {row.name: (int(row.mark), row.at) for row in rows}
+        return self._written
 
     async def keep(self) -> None:
         """Write what has changed since it was last written. What cannot be written now is written the next time."""
         told = self._told()
-        marks = {name: mark for name, (mark, _) in told.items()}
-        if marks == self._written:
+        changed = [name for name, kept in told.items() if self._differs(name, *kept)]
+        gone = [*changed, *(name for name in self._written if name not in told)]
+        if not gone:
             return
-        changed = [name for name, mark in marks.items() if self._written.get(name) != mark]
-        gone = [*changed, *(name for name in self._written if name not in marks)]
         rows = [{"name": name, "mark": str(told[name][0]), "at": told[name][1]} for name in changed]
 
         def write(connection: Connection) -> None:
@@ -65,7 +63,12 @@ class Buckets:
         except (NotRecorded, OSError, SQLAlchemyError) as error:
             log.error("how far limits are used could not be written: %s", type(error).__name__)
         else:
-            self._written = marks
+            self._written = told
+
+    def _differs(self, name: str, mark: int, at: float) -> bool:
+        """Whether it is not what was written; one that was empty and is as full again is so at another time."""
+        before, then = self._written.get(name, (None, 0.0))
+        return mark != before or abs(at - then) > EVERY_S
 
     async def keep_for_ever(self) -> None:
         """Write every second."""
