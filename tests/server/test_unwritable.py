@@ -74,11 +74,14 @@ async def test_while_it_is_locked_nothing_is_given_for_nothing_and_the_rest_is_s
             assert refused(await served.http.post(CHAT, json=body))
         assert len(brain.asked) == 2, "the others are asked for no work"
         assert (await served.http.post(CHAT, json=served.say(store=True), headers=again)).content == first.content
+        ready = await served.http.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (503, {"status": "read_only"})
         for path in ("/v1/models", CHAT, f"/v1/audio/answers/{answer_id}?format=wav", "/health/live"):
             assert (await served.http.get(path)).status_code == 200, path
         assert refused(await served.http.post(f"{CHAT}/{first.json()['id']}", json={"metadata": {"a": "b"}}))
         assert await rows(served) == before
     await until(lambda: served.service.ledger.writable)
+    assert (await served.http.get("/health/ready")).status_code == 200
     assert (await served.http.post(CHAT, json=served.say())).status_code == 200
     assert len(await rows(served)) == len(before) + 1
     assert SECRET not in caplog.text

@@ -81,10 +81,11 @@ class Pages:
         return Response(msgspec.json.encode(Health("ok")), media_type=JSON)
 
     async def ready(self, _request: Request) -> Response:
-        """Whether every engine has answered and runs."""
-        if self._service.ready():
-            return Response(msgspec.json.encode(Health("ready")), media_type=JSON)
-        return Response(msgspec.json.encode(Health("starting")), 503, {"retry-after": "1"}, JSON)
+        """Whether every engine has answered and runs, and requests can be recorded."""
+        writable = self._service.ledger.writable
+        status = "starting" if not self._service.ready() else "ready" if writable else "read_only"
+        body = msgspec.json.encode(Health(status))
+        return Response(body, media_type=JSON) if status == "ready" else Response(body, 503, {"retry-after": "1"}, JSON)
 
     async def metrics(self, _request: Request) -> Response:
         """What was measured."""

@@ -37,7 +37,8 @@ class About(Struct):
 class Health(Struct):
     """How it is."""
 
-    status: Literal["ok", "ready", "starting"]
+    status: Literal["ok", "ready", "starting", "read_only"]
+    """`read_only`: requests cannot be recorded, and so those that cost are refused."""
 
 
 class Named(Struct):
