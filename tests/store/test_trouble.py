@@ -127,12 +127,15 @@ async def test_a_damaged_one_takes_nothing_in_and_says_what_it_is(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     books = Ledger(database)
-    await asyncio.gather(*(books.append(entry(number, alias="a" * 500)) for number in range(200)))
+    await books.append(entry(1))
     await database.write(upkeep.empty_log)
     database._engine.dispose()
-    whole = (tmp_path / FILE).read_bytes()
-    half = len(whole) // 8192 * 4096  # before it stands what is where
-    (tmp_path / FILE).write_bytes(whole[:half] + b"\xa5" * (len(whole) - half))
+    with connected(tmp_path) as other:
+        (page,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ledger'").fetchone()
+        (size,) = other.execute("PRAGMA page_size").fetchone()
+    with (tmp_path / FILE).open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * size)
     with pytest.raises(NotRecorded):
         await books.append(entry(999))
     assert caplog.messages[0] == "the database cannot be written to: SQLITE_CORRUPT"
