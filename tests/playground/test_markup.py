@@ -51,8 +51,8 @@ async def test_in_what_one_writes_and_in_every_request_shown(visit: Visiting, se
     await harmless(here)
 
 
-async def test_in_the_name_and_the_arguments_of_a_tool(visit: Visiting, serve: Serve) -> None:
-    here = await visit((await serve(think=Calls((EVIL, json.dumps({"city": EVIL}))))).url)
+async def test_in_the_arguments_of_a_tool(visit: Visiting, serve: Serve) -> None:
+    here = await visit((await serve(think=Calls(("weather", json.dumps({"city": EVIL}))))).url)
     here.forgiven.append("Failed to load resource")
     await settings(here)
     await here.at("#tools-field > summary").click()

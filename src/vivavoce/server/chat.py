@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.account.ledger import Meter, in_all
+from vivavoce.core.allowing import Allowed
 from vivavoce.core.aside import aside
 from vivavoce.core.engines import Responder
 from vivavoce.core.errors import unknown_voice
@@ -95,6 +96,7 @@ class Answers:
         self._held = held
         self._bill = bill = held.bill
         self._keeping = keeping
+        responder = Allowed(responder)
         if held.grant.pays:
             responder = Paid(responder, held.grant)
         self._respond = WatchedTurns(responder, service.watch, model.name, streamed=bool(request.stream)).respond
