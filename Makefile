@@ -11,7 +11,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make compat  run other people's clients against the server; installs each of them once"
 	@echo "make playground try the page in Chromium (apt install chromium); installs Playwright once"
-	@echo "make torture throw things at the server and its parsers, for MINUTES=10"
+	@echo "make torture throw things at the server and its parsers, for MINUTES=10 and what has an end beside it"
 	@echo "make engines test the engines of the extras, each in an environment of its own; installs each of them once"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make fix     format and mend what can be mended"
@@ -62,7 +62,8 @@ pictures: $(VENV)/.browser
 
 MINUTES ?= 10
 torture: $(VENV)/.test
-	TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q tests/torture
+	$(BIN)/python -m vivavoce.catalogue
+	TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q tests/torture -rs --durations=10 --durations-min=1
 
 engines: $(VENV)/.test
 	$(BIN)/python -m tests.extras $(ARGS)

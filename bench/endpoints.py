@@ -9,6 +9,14 @@ from openai import OpenAI
 
 FORMATS = ("wav", "mp3", "flac", "opus", "aac", "pcm")
 
+TEXT = (
+    "What is the capital of France? The train to the city leaves at seven in the morning. Please turn off the lights "
+    "when you leave the room. She bought a new house near the river last summer. We need more time to finish the work "
+    "before Friday."
+)
+MAX_WER = 0.25
+MAX_LONGER = 0.02
+
 
 def say(client: OpenAI, text: str, voice: str, form: str) -> bytes:
     """A text in a voice and a format; `pcm` gets the header of a WAV, or nobody could read it."""
@@ -22,6 +30,19 @@ def hear(client: OpenAI, sound: bytes, form: str) -> tuple[str, float]:
     name = f"said.{'wav' if form == 'pcm' else form}"
     heard = client.audio.transcriptions.create(model="whisper-1", file=(name, sound), response_format="verbose_json")
     return heard.text, heard.duration
+
+
+def phoned(sound: bytes, codec: str) -> bytes:
+    """A WAV file as a telephone would have sent it: 8 kHz, in `pcm_mulaw` or `pcm_alaw`."""
+    made = io.BytesIO()
+    with av.open(io.BytesIO(sound)) as source, av.open(made, "w", format="wav") as sink:
+        stream = sink.add_stream(codec, 8_000, layout="mono")
+        narrow = av.AudioResampler("s16", "mono", 8_000)
+        frames = [narrow_one for frame in source.decode(audio=0) for narrow_one in narrow.resample(frame)]
+        for frame in [*frames, *narrow.resample(None)]:
+            sink.mux(stream.encode(frame))
+        sink.mux(stream.encode(None))
+    return made.getvalue()
 
 
 def decoded_seconds(sound: bytes) -> float:

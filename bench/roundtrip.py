@@ -11,17 +11,9 @@ import sys
 import httpx2
 from openai import OpenAI
 
-from endpoints import FORMATS, decoded_seconds, hear, say
+from endpoints import FORMATS, MAX_LONGER, MAX_WER, TEXT, decoded_seconds, hear, say
 from serving import embedded_default
 from vivavoce.testing.wer import wer
-
-TEXT = (
-    "What is the capital of France? The train to the city leaves at seven in the morning. Please turn off the lights "
-    "when you leave the room. She bought a new house near the river last summer. We need more time to finish the work "
-    "before Friday."
-)
-MAX_WER = 0.25
-MAX_LONGER = 0.02
 
 
 def main() -> int:

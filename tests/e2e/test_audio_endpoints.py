@@ -3,7 +3,7 @@
 import pytest
 from openai import OpenAI
 
-from bench.endpoints import FORMATS, decoded_seconds, hear, say
+from bench.endpoints import FORMATS, MAX_LONGER, MAX_WER, TEXT, decoded_seconds, hear, phoned, say
 from tests.e2e.sound import FIXTURES
 from vivavoce.engines import libflite
 from vivavoce.engines.flite import VOICES
@@ -40,6 +40,17 @@ def test_every_format_is_heard_back(client: OpenAI, form: str) -> None:
     assert seconds == pytest.approx(decoded_seconds(sound), rel=0.02)
     # A coder's start and its last frame, a twelfth of a second at the most, are within 2 % as well
     assert decoded_seconds(sound) == pytest.approx(decoded_seconds(say(client, text, "cedar", "pcm")), rel=0.02)
+
+
+@needs_flite
+@pytest.mark.parametrize("codec", ["pcm_mulaw", "pcm_alaw"])
+def test_what_a_telephone_sends_is_heard(client: OpenAI, codec: str) -> None:
+    sound = say(client, TEXT, "cedar", "wav")
+    sent = phoned(sound, codec)
+    assert len(sent) < len(sound) / 5
+    heard, seconds = hear(client, sent, "wav")
+    assert wer([(TEXT, heard)]) <= MAX_WER, heard
+    assert seconds == pytest.approx(decoded_seconds(sound), rel=MAX_LONGER)
 
 
 def test_a_recording_is_transcribed_with_the_times_of_its_words(client: OpenAI) -> None:
