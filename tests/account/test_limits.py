@@ -373,6 +373,28 @@ async def test_a_budget_is_of_a_day_a_month_or_for_ever(clock: Clock, every: str
     assert past.asked == [("shop", began)]
 
 
+async def test_two_keys_of_a_project_share_its_budget(clock: Clock) -> None:
+    held = limits(clock, budgeted("0.05"))
+    calls = [answered(held, caller(None, f"key-{number % 2}"), 10) for number in range(50)]
+    spent = sum(spent for _, spent in await asyncio.gather(*calls))
+    assert 0.045 * DOLLAR <= spent <= 0.05 * DOLLAR
+
+
+async def test_what_is_under_way_when_limits_change_is_known_to_those_that_come(clock: Clock) -> None:
+    counters, who = InMemory(clock.running), replace(caller("own"), project="shop")
+    before = limits(clock, replace(budgeted("0.05"), tiers=(Tier("own", turns=1, tpm=100),)), counters=counters)
+    after = limits(clock, replace(budgeted("0.03"), tiers=(Tier("own", turns=2, tpm=50),)), counters=counters)
+    grant = await before.admit(who, MODEL, MINI)
+    await grant.reserve(60, Usage(audio_in=2_500), NOTHING)  # of $0.025
+    assert (await refusal(after, who)).full.level.what == "tpm"
+    clock.pass_(60)
+    with pytest.raises(Refused) as refused:
+        await (await after.admit(who, MODEL, MINI)).reserve(1, Usage(audio_in=600), NOTHING)
+    assert refused.value.full.level.what == "usd"
+    await grant.settle(Usage(audio_in=1), cost(MINI, Usage(audio_in=1)).all)
+    await (await after.admit(who, MODEL, MINI)).reserve(1, Usage(audio_in=600), NOTHING)
+
+
 async def test_what_was_spent_while_a_budget_was_not_set_counts(clock: Clock) -> None:
     past, counters, who = Past(), InMemory(clock.running), caller(None)
     rules = budgeted("0.05")

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -321,6 +322,48 @@ async def test_an_answer_that_was_not_given_for_want_of_its_row_is_not_paid_for(
     assert answer.status_code == 200
     assert answer.json()["choices"][0]["finish_reason"] == "stop"
     assert limits_in(answer, "requests") == ["3", "2", "20s"]
+
+
+async def test_several_answers_take_the_tokens_that_each_may_have(serving: Serving, clock: Clock) -> None:
+    served = await serving(**held(clock, Tier("own", rpm=100, tpm=4_000)))
+    refused = await chat(served, n=8, max_tokens=1_000)
+    assert (refused.status_code, refused.headers["x-should-retry"]) == (429, "false")
+    assert refused.json()["error"]["message"].startswith("Request too large for")
+    assert limits_in(refused, "tokens") == ["4000", "3999", "15ms"]
+    assert limits_in(await chat(served, n=4, max_tokens=900), "tokens")[1] == str(4_000 - 3_600 - 8)
+    # Nobody knows how long an answer without max_tokens will be: the next ones wait for it.
+    served.service.models[MODEL] = model(think=Says(*["word "] * 6_000))  # type: ignore[index]
+    clock.seconds += 60
+    assert (await chat(served)).json()["usage"]["completion_tokens"] == 6_000
+    waits = await chat(served)
+    assert (waits.status_code, waits.json()["error"]["type"]) == (429, "tokens")
+    assert float(waits.headers["retry-after"]) > 30
+
+
+async def test_an_answer_that_is_given_again_is_not_counted_and_a_refusal_is_not_kept(
+    serving: Serving, clock: Clock
+) -> None:
+    served = await serving(**held(clock, Tier("own", rpm=1)))
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
+
+    async def ask(key: str) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {KEY}", "idempotency-key": key}
+        return await served.http.post(CHAT, json=asked, headers=headers)
+
+    first = await ask("one")
+    assert (first.status_code, (await ask("two")).status_code) == (200, 429)
+    again = await ask("one")
+    assert (again.status_code, again.headers["idempotent-replayed"], again.content) == (200, "true", first.content)
+    clock.seconds += 60
+    assert (await ask("two")).status_code == 200
+
+
+async def test_a_model_by_another_name_is_the_same_model(serving: Serving, clock: Clock) -> None:
+    alias = f"{MODEL}-2024-12-17"
+    names = {name: replace(model(), name=name, limited_as=MODEL) for name in (MODEL, alias)}
+    served = await serving(models=names, **held(clock, Tier("own", rpm=2)))
+    answers = [await chat(served, model=name) for name in (*names, *names)]
+    assert [each.status_code for each in answers] == [200, 200, 429, 429]
 
 
 def official(served: Served, clock: Clock, waited: list[float]) -> AsyncOpenAI:
