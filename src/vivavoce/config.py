@@ -52,6 +52,9 @@ class ServerConfig(Struct, forbid_unknown_fields=True):
     """What a chat cost, in the answer and its headers, as the AI/ML API says it."""
     metrics: bool = True
     """Whether `/metrics` is there; it takes a key where calls do."""
+    unready_s: Annotated[float, Meta(ge=0)] = 0
+    drain_s: Annotated[float, Meta(ge=0)] = 30
+    """Told to end it goes on as before for `unready_s`, but for its readiness, and then has so long to finish."""
 
 
 class LogConfig(Struct, forbid_unknown_fields=True):
@@ -236,8 +239,7 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 def data_folder(store: StoreConfig) -> Path:
     """Where what outlives a request is kept: where `[store] folder` says, else `$VIVAVOCE_HOME/data`, else `vivavoce`
-    in the user's data folder.
-    """
+    in the user's data folder."""
     if store.folder:
         return Path(store.folder).expanduser()
     if os.environ.get("VIVAVOCE_HOME"):

@@ -6,7 +6,6 @@ they came to; it ends when they have.
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from vivavoce.documents.reading import Documents
 from vivavoce.engines.child import EngineMissing
 from vivavoce.quotas import rules
 from vivavoce.server.app import create_app
+from vivavoce.server.ending import Ending
 from vivavoce.server.service import Access, Service
 from vivavoce.server.switch import Switch
 from vivavoce.shelf import Shelf
@@ -67,14 +67,15 @@ class Store:
 class Generations:
     """ASGI: one generation after another."""
 
-    def __init__(self, store: Store, traces: Traces | None = None) -> None:
+    def __init__(self, store: Store, traces: Traces | None = None, ending: Ending | None = None) -> None:
         self._store = store
         self._traces = traces
+        self._ending = ending or Ending()
         self._meters = Meters()
         self._shelf: Engines = Shelf()
         self._stack = AsyncExitStack()
         self._switch: Switch | None = None
-        self._ending: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. There must be a generation."""
@@ -106,36 +107,34 @@ class Generations:
         if self._switch is None:
             self._switch = Switch(app)
         else:
-            ending = asyncio.create_task(self._end(before, self._switch, app))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            leaving = asyncio.create_task(self._end(before, self._switch, app))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
             await asyncio.sleep(0)  # the switch is thrown
         return running
 
-    async def renew_on_hangup(self, read: Callable[[], Config]) -> None:
-        """On each SIGHUP `read` the configuration and begin with it; one that cannot be used changes nothing."""
-        hangup = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, hangup.set)
-        try:
-            while True:
-                await hangup.wait()
-                hangup.clear()
-                try:
-                    running = await self.begin(await asyncio.to_thread(read))
-                except (ConfigError, EngineMissing, OSError) as error:
-                    for said in error.said if isinstance(error, ConfigError) else (error,):
-                        log.error("the configuration was not taken: %s", said)
-                else:
-                    log.warning("the configuration was read again; behind it: %s", about(running))
-        finally:
-            loop.remove_signal_handler(signal.SIGHUP)
+    async def renew_on(self, hangup: asyncio.Event, read: Callable[[], Config]) -> None:
+        """On each `hangup` `read` the configuration and begin with it, after those that have begun to; one that cannot
+        be used changes nothing. A server that ends reads none."""
+        while True:
+            await hangup.wait()
+            hangup.clear()
+            if self._ending.begun:
+                log.warning("the configuration was not read again: the server ends")
+                continue
+            try:
+                running = await self.begin(await asyncio.to_thread(read))
+            except (ConfigError, EngineMissing, OSError) as error:
+                for said in error.said if isinstance(error, ConfigError) else (error,):
+                    log.error("the configuration was not taken: %s", said)
+            else:
+                log.warning("the configuration was read again; behind it: %s", about(running))
 
     async def end(self) -> None:
         """End every generation. No request may be under way."""
-        for task in self._ending:
+        for task in self._leaving:
             task.cancel()
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         await self._stack.aclose()
 
     async def _end(self, stack: AsyncExitStack, switch: Switch, app: ASGIApp) -> None:
@@ -162,7 +161,8 @@ class Generations:
             access=Access(
                 tuple(config.server.keys), tuple(config.server.origins), loopback=config.server.host in LOOPBACK
             ),
-            ready=running.ready,
+            missing=running.missing,
+            ending=self._ending,
             limits=Limits(
                 rules(config.limits, config.tiers, config.budgets),
                 self._store.counters,

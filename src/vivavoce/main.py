@@ -2,9 +2,10 @@
 
 import asyncio
 import errno
+import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from msgspec.structs import replace
 
@@ -16,6 +17,7 @@ from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ServerConfig, data_folder, refuse
 from vivavoce.core.logs import in_loop
 from vivavoce.generations import Generations, Store, while_open
+from vivavoce.server.ending import Ended, Ending
 from vivavoce.server.listening import Server
 from vivavoce.server.protocol import Bounds
 from vivavoce.starting import Running, about, start, start_engines
@@ -40,7 +42,7 @@ async def serve(
     again: Callable[[], Config] | None = None,
     first: Callable[[str], None] | None = None,
 ) -> None:
-    """Run the server until it is told to stop.
+    """Run the server until it is told to stop, which may be while it starts.
 
     Args:
         config: what it is to be.
@@ -56,18 +58,20 @@ async def serve(
         OSError: the address or the data folder cannot be used.
     """
     asyncio.get_running_loop().set_exception_handler(in_loop)
-    async with AsyncExitStack() as stack:
-        listener = stack.enter_context(_bound(config))
-        kept = await stack.enter_async_context(store(config))
-        generations = Generations(kept, await stack.enter_async_context(tracing()))
-        stack.push_async_callback(generations.end)
-        running = await generations.begin(config)
-        if again is not None:
-            while_open(stack, generations.renew_on_hangup(lambda: as_bound(again(), config)))
-        port: int = listener.getsockname()[1]
-        await make_first(config.server, kept.keys, first)
-        bounds = Bounds(connections=config.limits.connections)
-        await Server(generations, lambda: announce(port, running, kept.keys), bounds=bounds).serve([listener])
+    ending, hangup = Ending(config.server.unready_s, config.server.drain_s), asyncio.Event()
+    with ending.heeding_signals({} if again is None else {signal.SIGHUP: hangup.set}), suppress(Ended):
+        async with AsyncExitStack() as stack:
+            listener = stack.enter_context(_bound(config))
+            kept = await stack.enter_async_context(store(config))
+            generations = Generations(kept, await stack.enter_async_context(tracing()), ending)
+            stack.push_async_callback(generations.end)
+            running = await ending.unless_told(generations.begin(config))
+            if again is not None:
+                while_open(stack, generations.renew_on(hangup, lambda: as_bound(again(), config)))
+            port: int = listener.getsockname()[1]
+            await make_first(config.server, kept.keys, first)
+            bounds = Bounds(connections=config.limits.connections)
+            await Server(generations, lambda: announce(port, running, kept.keys), ending, bounds).serve([listener])
 
 
 def as_bound(found: Config, bound: Config) -> Config:

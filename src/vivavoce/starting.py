@@ -46,8 +46,14 @@ class Running:
 
     def ready(self) -> bool:
         """Whether every process runs, and each part of each model has an engine that has answered."""
-        needed = [any(self.engines[name].there for name in each) for each in self.needed]
-        return all(pool.ready for pool in self.pools) and all(needed)
+        return not self.missing()
+
+    def missing(self) -> list[str]:
+        """The engines it waits for: those whose processes do not all run, and where none of those that stand in for
+        one another is there, all of these."""
+        absent = {pool.name for pool in self.pools if not pool.ready}
+        absent |= {name for each in self.needed if not any(self.engines[name].there for name in each) for name in each}
+        return sorted(absent)
 
 
 @asynccontextmanager

@@ -123,11 +123,11 @@ async def test_a_server_that_wants_a_key(visit: Visiting, serve: Serve) -> None:
 
 
 async def test_a_server_that_is_not_ready_yet(visit: Visiting, serve: Serve) -> None:
-    ready = False
-    here = await visit((await serve(ready=lambda: ready)).url)
+    missing = ["brain"]
+    here = await visit((await serve(missing=lambda: missing)).url)
     here.forgiven.append("status of 503")
     assert plain(await here.notice("not-ready"))
-    ready = True
+    missing.clear()
     await expect(here.at("#notice")).to_be_hidden()
     await can_write(here)
 

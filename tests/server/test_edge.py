@@ -146,12 +146,14 @@ async def test_the_root_says_what_this_is(serving: Serving) -> None:
 
 
 async def test_readiness_is_that_of_the_engines_and_life_is_not(serving: Serving) -> None:
-    up = [True]
-    served = await serving(ready=lambda: up[0])
-    assert (await served.http.get("/health/ready")).status_code == 200
-    up[0] = False
+    missing: list[str] = []
+    served = await serving(missing=lambda: missing)
+    response = await served.http.get("/health/ready")
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+    missing.append("brain")
     response = await served.http.get("/health/ready")
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert response.json() == {"status": "starting", "missing": ["brain"]}
     assert (await served.http.get("/health/live")).status_code == 200
 
 

@@ -21,6 +21,7 @@ from vivavoce.core.cascade import Cascade
 from vivavoce.core.models import Model, ModelCard
 from vivavoce.core.speaking import Phrased
 from vivavoce.server.app import create_app
+from vivavoce.server.ending import Ending
 from vivavoce.server.listening import Server
 from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
@@ -81,7 +82,8 @@ def model(*, hear: Any = None, think: Any = None, speak: Any = None) -> Model:
 
 @asynccontextmanager
 async def run(folder: Path, now: Callable[[], float] | None = None, **options: Any) -> AsyncIterator[Served]:
-    drain_s, bounds, port = options.pop("drain_s", 0.5), options.pop("bounds", None), options.pop("port", 0)
+    ending = Ending(options.pop("unready_s", 0.0), options.pop("drain_s", 0.5))
+    bounds, port = options.pop("bounds", None), options.pop("port", 0)
     kept: dict[str, Any] = options.pop("kept", {})
     async with AsyncExitStack() as stack:
         database = await Database.open(folder)
@@ -98,14 +100,15 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
             "completions": Completions(database, **({"now": now} if now else {}), **kept),
             "access": Access(),
             "keys": await KeyRing.open(database, folder, **({"now": now} if now else {})),
-            "ready": lambda: True,
+            "missing": list,
+            "ending": ending,
             **options,
         }
         service = Service(**given)
         listening = asyncio.Event()
         listener = socket.create_server(("127.0.0.1", port))
         port = listener.getsockname()[1]
-        server = Server(create_app(service), listening.set, drain_s, bounds)
+        server = Server(create_app(service), listening.set, ending, bounds)
         task = asyncio.create_task(server.serve([listener]))
         await listening.wait()
         url = f"http://127.0.0.1:{port}"

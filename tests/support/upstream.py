@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from vivavoce.core.context import too_long
 from vivavoce.core.errors import PublicError
+from vivavoce.server.ending import Ending
 from vivavoce.server.listening import Server
 from vivavoce.wire.errors import body as envelope
 
@@ -108,7 +109,7 @@ class Upstream:
 @pytest.fixture
 async def upstream() -> AsyncIterator[Upstream]:
     app = Upstream()
-    server = Server(app, lambda: None, drain_s=0.1)
+    server = Server(app, lambda: None, Ending(drain_s=0.1))
     listener = socket.create_server(("127.0.0.1", 0))
     app.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     task = asyncio.create_task(server.serve([listener]))

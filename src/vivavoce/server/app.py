@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,6 +42,8 @@ from vivavoce.wire.openapi import Ways
 from vivavoce.wire.operation import JSON, PREFIXES
 from vivavoce.wire.pages import About, Health, prices
 from vivavoce.wire.routes import OPERATIONS
+
+SOON = {"retry-after": "1"}
 
 
 class Pages:
@@ -81,11 +84,12 @@ class Pages:
         return Response(msgspec.json.encode(Health("ok")), media_type=JSON)
 
     async def ready(self, _request: Request) -> Response:
-        """Whether every engine has answered and runs, and requests can be recorded."""
-        writable = self._service.ledger.writable
-        status = "starting" if not self._service.ready() else "ready" if writable else "read_only"
-        body = msgspec.json.encode(Health(status))
-        return Response(body, media_type=JSON) if status == "ready" else Response(body, 503, {"retry-after": "1"}, JSON)
+        """Whether every engine has answered and runs, requests can be recorded, and the server does not end."""
+        missing = self._service.missing()
+        status = "starting" if missing else "ready" if self._service.ledger.writable else "read_only"
+        health = Health("ending" if self._service.ending.begun else status, list(missing) or UNSET)
+        body = msgspec.json.encode(health)
+        return Response(body, media_type=JSON) if health.status == "ready" else Response(body, 503, SOON, JSON)
 
     async def metrics(self, _request: Request) -> Response:
         """What was measured."""
@@ -165,13 +169,13 @@ def create_app(service: Service) -> ASGIApp:
     app: ASGIApp = Billed(Router(routes, redirect_slashes=False), service.ledger)
     if service.replies is not None:
         app = Idempotent(app, service.replies)
-    app = Edge(app, service.access, callers, routes)
+    app = Edge(app, service.access, callers, service.ending, routes)
     if service.aiml:
         app = LikeAiml(app)
     if service.access.origins:
         # Around the edge: a browser asks first without a key, and its page may read errors too.
         app = CORSMiddleware(app, allow_origins=service.access.origins, allow_methods=["*"], allow_headers=["*"])
-    app = Stamped(Arriving(app, service.silence_s))
+    app = Stamped(Arriving(app, service.silence_s), service.ending)
     if service.traces is not None:
         app = Continued(app, service.traces)
     meters = service.meters

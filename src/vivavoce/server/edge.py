@@ -17,14 +17,15 @@ from vivavoce.core.errors import (
     Forbidden,
     MethodNotAllowed,
     NotFound,
-    Overloaded,
     PublicError,
     Unauthorized,
     trail,
 )
 from vivavoce.server.aiml import call_of
+from vivavoce.server.arriving import CLOSE
 from vivavoce.server.caller import administers, key_of
 from vivavoce.server.connection import ClientGone
+from vivavoce.server.ending import Ending, ServerEnds
 from vivavoce.server.held import HEADERS
 from vivavoce.server.playground import FOLDER
 from vivavoce.server.service import Access
@@ -73,10 +74,11 @@ class UnsupportedMedia(PublicError):
 class Edge:
     """ASGI around the routes: who may come in, and what is said of every error."""
 
-    def __init__(self, app: ASGIApp, access: Access, callers: Callers, routes: Sequence[Route]) -> None:
+    def __init__(self, app: ASGIApp, access: Access, callers: Callers, ending: Ending, routes: Sequence[Route]) -> None:
         self._app = app
         self._access = access
         self._callers = callers
+        self._ending = ending
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +96,7 @@ class Edge:
         except asyncio.CancelledError:
             # Only the server's end cancels a request, and waits for it. It is not raised again: this is the whole
             # task, and uvicorn would log it as a bug.
-            await answer.fail(Overloaded())
+            await answer.fail(ServerEnds())
         except PublicError as error:
             await answer.fail(error)
         except HTTPException as error:
@@ -111,6 +113,8 @@ class Edge:
                 raise Forbidden("This server answers to localhost only.", code="host_not_allowed")
             self._check_body_kind(scope, headers)
         is_open = scope["path"] in OPEN or scope["path"].startswith(FOLDER)
+        if self._ending.refuses and not is_open and scope["path"] not in WATCHED:
+            raise ServerEnds
         scope["caller"] = Caller() if is_open else await self._caller(scope)
 
     def _check_body_kind(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
@@ -192,8 +196,9 @@ class _Answer:
 class Stamped:
     """ASGI that puts on every answer the headers every answer has."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, ending: Ending) -> None:
         self._app = app
+        self._ending = ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -205,6 +210,7 @@ class Stamped:
             if message["type"] == "http.response.start":
                 took = str(int((time.monotonic() - began) * 1000)).encode()
                 headers = [*message["headers"], *scope.get(HEADERS, ())]
+                headers += [CLOSE] if self._ending.begun and CLOSE not in headers else []
                 message["headers"] = [*headers, *stamps, (b"openai-processing-ms", took)]
             await send(message)
 

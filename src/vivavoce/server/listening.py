@@ -1,14 +1,12 @@
-"""Uvicorn, which says when it listens and ends as a voice server should.
+"""Uvicorn, which says when it listens and ends as `ending` says.
 
-A first SIGTERM or SIGINT lets the answers under way be finished, for a while; a second one, or the end of that while,
-cancels them, and each reader is told. `serve` then returns, so that whatever is behind the server can be closed.
+It listens until answers under way are finished, or given up: those who come meanwhile are told. `serve` then returns,
+so that whatever is behind the server can be closed.
 """
 
 import asyncio
 import contextlib
-import signal
 import socket
-import threading
 from collections.abc import Callable, Generator
 from functools import partial
 from types import FrameType
@@ -17,10 +15,10 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from vivavoce.server.ending import Ending
 from vivavoce.server.protocol import Bounds, Connection
 from vivavoce.server.unsent import bound_unsent
 
-DRAIN_S = 30.0
 LAST_WORDS_S = 1.0
 """For the errors of cancelled answers to reach their readers."""
 POLL_S = 0.02
@@ -33,8 +31,9 @@ class Server(uvicorn.Server):
     """Serves one application until it is told to end."""
 
     def __init__(
-        self, app: ASGIApp, listening: Callable[[], None], drain_s: float = DRAIN_S, bounds: Bounds | None = None
+        self, app: ASGIApp, listening: Callable[[], None], ending: Ending | None = None, bounds: Bounds | None = None
     ) -> None:
+        """`listening` is called once it does; `ending`: the one that `app` looks at."""
         protocol: Any = partial(Connection, bounds=bounds or Bounds())
         settings = uvicorn.Config(
             app,
@@ -50,9 +49,7 @@ class Server(uvicorn.Server):
         )
         super().__init__(settings)
         self._listening = listening
-        self._drain_s = drain_s
-        self._told = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._ending = ending or Ending()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
@@ -67,56 +64,62 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End: the second time at once."""
         del sig, frame
-        if self.should_exit:
-            self._hurry.set()
-        self.should_exit = True
-        self._told.set()
-
-    async def main_loop(self) -> None:
-        """Wait until told to end; uvicorn keeps its date once a second."""
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
-                    await self._told.wait()
+        self._ending.tell()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Take the signals. Uvicorn's own way raises them again at the end, before anything else could be closed."""
-        if threading.current_thread() is not threading.main_thread():
+        with self._ending.heeding_signals():
             yield
-            return
-        loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
-        for number in signals:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in signals:
-                loop.remove_signal_handler(number)
+
+    async def main_loop(self) -> None:
+        """Serve until told to end and nothing is under way, or is given up; uvicorn keeps its date once a second."""
+        ticking = asyncio.create_task(self._tick_for_ever())
+        await self._ending.wait(self._finished)
+        ticking.cancel()
+        await asyncio.wait({ticking})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, let answers end, then cancel the rest."""
+        """Stop listening, and cancel what is left."""
+        for listener in sockets or []:
+            asyncio.get_running_loop().remove_reader(listener)
+        for _ in range(2):  # what was just taken becomes a connection; asyncio would lose it, open, if it closed now
+            await asyncio.sleep(0)
         for server in self.servers:
             server.close()
         for listener in sockets or []:
             listener.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        idle = asyncio.create_task(self._idle())
-        hurried = asyncio.create_task(self._hurry.wait())
-        await asyncio.wait({idle, hurried}, timeout=self._drain_s, return_when=asyncio.FIRST_COMPLETED)
         for task in list(self.server_state.tasks):
             task.cancel()
-        await asyncio.wait({idle}, timeout=LAST_WORDS_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._idle()
         for connection in list(self.server_state.connections):
             connection.transport.abort()  # its reader takes nothing
-        await asyncio.wait({idle}, timeout=LAST_WORDS_S)
-        for task in (idle, hurried):
-            task.cancel()
-        await asyncio.wait({idle, hurried})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._idle()
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await self.on_tick(0)
+            await asyncio.sleep(TICK_S)
+
+    async def _finished(self) -> None:
+        """Wait until every answer that is under way now is made, and taken by its reader."""
+        state = self.server_state
+        tasks, connections = set(state.tasks), set(state.connections)
+        while tasks & state.tasks or any(map(_holds, connections & state.connections)):  # noqa: ASYNC110 - as below
+            await asyncio.sleep(POLL_S)
 
     async def _idle(self) -> None:
         """Wait until nothing is under way."""
         while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn tells nobody
             await asyncio.sleep(POLL_S)
+
+
+def _holds(connection: Any) -> bool:
+    """Whether its reader has still to take something."""
+    return connection.transport.get_write_buffer_size() > 0

@@ -1,6 +1,6 @@
 """What the routes work with: put together once, in `main`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from vivavoce.core.admission import Door
 from vivavoce.core.models import Model
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
+from vivavoce.server.ending import Ending
 from vivavoce.server.sound import Sounds
 from vivavoce.store import clock
 from vivavoce.store.answers import Answers
@@ -55,7 +56,9 @@ class Service:
     keys: KeyRing
     ledger: Ledger
     access: Access
-    ready: Callable[[], bool]
+    missing: Callable[[], Collection[str]]
+    """The engines it waits for."""
+    ending: Ending = field(default_factory=Ending)
     limits: Limits = field(default_factory=lambda: Limits(Rules(), InMemory(clock.running), NoHistory(), clock.now))
     documents: Documents = field(default_factory=Documents)
     door: Door = field(default_factory=Door)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from vivavoce.core.models import Price
 
@@ -37,8 +37,11 @@ class About(Struct):
 class Health(Struct):
     """How it is."""
 
-    status: Literal["ok", "ready", "starting", "read_only"]
-    """`read_only`: requests cannot be recorded, and so those that cost are refused."""
+    status: Literal["ok", "ready", "starting", "ending", "read_only"]
+    """`starting`: an engine is started, for the first time or again; `read_only`: requests cannot be recorded, and so
+    those that cost are refused."""
+    missing: list[str] | UnsetType = UNSET
+    """The engines that are not there, by the names the configuration gives them, and `media`."""
 
 
 class Named(Struct):
