@@ -11,6 +11,7 @@ from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
 from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig
 from vivavoce.core.admitted import admitted
+from vivavoce.core.breaker import Breaker, Guarded
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Card, Speaker, Synthesizer
 from vivavoce.core.listening import Piecewise
@@ -58,17 +59,28 @@ class Engine:
     """Who is told of its calls."""
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once one elsewhere has answered, which may be long after the start."""
+    elsewhere: Breaker = field(default_factory=Breaker)
+    """Its breaker, where it has no pool."""
+
+    @property
+    def breaker(self) -> Breaker:
+        """Whether it is given a rest."""
+        return self.elsewhere if self.pool is None else self.pool.breaker
 
     @property
     def there(self) -> bool:
         """Whether it can be asked, as far as is known."""
-        return self.answered.is_set() if self.pool is None else self.pool.ready
+        if self.pool is not None:
+            return self.pool.ready
+        return self.answered.is_set() and self.breaker.state == "closed"
 
     @property
     def in_time(self) -> Any:
-        """It, within its limits, and watched."""
+        """It, within its limits, not asked while it rests, and watched."""
         limits = self.limits
         timed = self.itself if limits == Limits() else Timed(self.itself, limits.first_s, limits.between_s)
+        if self.pool is None:
+            timed = Guarded(timed, self.elsewhere)
         return timed if self.watch is None else Watched(timed, self.name, self.watch)
 
     def looked_up(self, how: How) -> None:
@@ -137,7 +149,8 @@ def make(config: Config, name: str) -> Engine:
     between_s = settings.between_s or (ELSEWHERE_BETWEEN_S if remote else None)
     limits = Limits(first_s, between_s)
     if remote:
-        return Engine(name, settings.use, registry.construct(point, settings.options), None, plays, limits)
+        itself = registry.construct(point, settings.options)
+        return Engine(name, settings.use, itself, None, plays, limits, elsewhere=Breaker(name))
     spec, wait_s = Spec(name, point.value, _with_paths(name, settings)), config.limits.wait_ms / 1000
     pool = Pool(spec, workers=settings.workers, wait_s=wait_s, start_s=settings.load_s, unload_s=settings.unload_after)
     return Engine(name, settings.use, Pooled(pool), pool, plays, limits)

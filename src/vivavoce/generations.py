@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,6 +21,7 @@ from vivavoce.assembly import Engine
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ConfigError
 from vivavoce.core.admission import Door
+from vivavoce.core.breaker import Breaker
 from vivavoce.core.errors import PublicError
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
@@ -40,7 +42,7 @@ from vivavoce.store.replies import Replies
 from vivavoce.store.uploads import Uploads
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
-from vivavoce.warming import warm
+from vivavoce.warming import try_again, warm
 
 log = logging.getLogger("vivavoce")
 
@@ -95,8 +97,10 @@ class Generations:
             watch = self._watch(config)
             running = await stack.enter_async_context(start(config, self._shelf, watch, self._store.heard))
             door = Door(config.limits.wait_ms / 1000)
-            stack.enter_context(self._meters.showing(running.pools, door))
+            stack.enter_context(self._meters.showing(running.pools, door, running.breakers))
+            while_open(stack, try_again(running.media.breaker, running.sounds.warm))
             for engine in running.engines.values():
+                while_open(stack, try_again(engine.breaker, partial(warm, engine)))
                 if engine.pool is None:
                     while_open(stack, _ask_until_it_answers(engine))
             app = create_app(self._service(config, running, watch, door))
@@ -202,7 +206,7 @@ async def _ask_until_it_answers(engine: Engine) -> None:
     told = ""
     while not engine.answered.is_set():
         try:
-            await warm(engine)
+            await warm(replace(engine, elsewhere=Breaker(engine.name)))
             engine.answered.set()
         except PublicError as error:
             if error.message != told:

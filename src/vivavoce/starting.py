@@ -11,6 +11,7 @@ from vivavoce import assembly, checking
 from vivavoce.assembly import Engine
 from vivavoce.catalogue import embedded
 from vivavoce.config import Config, Role, refuse
+from vivavoce.core.breaker import Breaker
 from vivavoce.core.errors import PublicError
 from vivavoce.core.models import Model
 from vivavoce.core.recalling import Memory
@@ -44,14 +45,20 @@ class Running:
         """Every pool of processes, the media process's too."""
         return [engine.pool for engine in (self.media, *self.engines.values()) if engine.pool is not None]
 
+    @property
+    def breakers(self) -> list[Breaker]:
+        """Every engine's, that of the media process too."""
+        return [engine.breaker for engine in (self.media, *self.engines.values())]
+
     def ready(self) -> bool:
         """Whether every process runs, and each part of each model has an engine that has answered."""
         return not self.missing()
 
     def missing(self) -> list[str]:
-        """The engines it waits for: those whose processes do not all run, and where none of those that stand in for
-        one another is there, all of these."""
-        absent = {pool.name for pool in self.pools if not pool.ready}
+        """The engines it waits for: those whose processes do not all run, but for one that is given a rest; and where
+        none of those that stand in for one another is there, all of these."""
+        pools = [pool for pool in self.pools if pool is self.media.pool or pool.breaker.state == "closed"]
+        absent = {pool.name for pool in pools if not pool.ready}
         absent |= {name for each in self.needed if not any(self.engines[name].there for name in each) for name in each}
         return sorted(absent)
 

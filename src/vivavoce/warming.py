@@ -1,10 +1,13 @@
-"""Every engine answers once, before it is said to be ready: what is loaded late is loaded now."""
+"""Every engine answers once, before it is said to be ready, or to be there again: what is loaded late is loaded now."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Any
 
 from vivavoce.assembly import Engine
 from vivavoce.core.audio import Pcm
+from vivavoce.core.breaker import Breaker
 from vivavoce.core.engines import Hearing, Speaking, Utterance
 from vivavoce.core.errors import BadRequest, PublicError
 from vivavoce.core.streams import once
@@ -13,6 +16,8 @@ from vivavoce.engines.child import EngineMissing
 
 SILENCE = Pcm(bytes(16_000), 16_000)
 """Half a second."""
+TRY_S = 1.0
+"""How long after a trial that came to nothing there may be another."""
 
 
 async def first_answer(engine: Engine) -> None:
@@ -54,6 +59,17 @@ async def warm(engine: Engine) -> None:
                 await _through(itself.speak(once("Hi."), Speaking(voice)))
             if engine.says_pieces:
                 await _through(itself.synthesize(Utterance("Hi.", voice)))
+
+
+async def try_again(breaker: Breaker, trial: Callable[[], Awaitable[None]]) -> None:
+    """Whenever an engine has had its rest, try for ever whether it answers, so that no client has to."""
+    while True:
+        await breaker.broken()
+        await breaker.rest()
+        with suppress(PublicError):
+            await trial()
+        if breaker.state != "closed":
+            await asyncio.sleep(TRY_S)
 
 
 def _turn(part: Text | Speech) -> Turn:

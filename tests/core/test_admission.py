@@ -9,8 +9,9 @@ import pytest
 
 from tests.support.waiting import until
 from vivavoce.core import admission
-from vivavoce.core.admission import Door, Need
+from vivavoce.core.admission import Door, Need, NobodyThere
 from vivavoce.core.admitted import Admitted, admitted
+from vivavoce.core.breaker import FAILURES
 from vivavoce.core.errors import Overloaded
 from vivavoce.core.load import Load
 from vivavoce.core.models import Model, ModelCard
@@ -308,3 +309,17 @@ def test_a_model_needs_the_engines_of_the_parts_a_turn_has() -> None:
     native = model(hear=ear, respond=brain)
     assert native.answering(hears=True, speaks=True) == [Need("respond", brain)]
     assert native.needs("hear") == [Need("hear", ear)]
+
+
+async def test_what_needs_an_engine_that_is_given_a_rest_is_not_let_in() -> None:
+    door, ear, brain, other = Door(60.0), Load(), Load(), Load()
+    for _ in range(FAILURES):
+        brain.breaker.failed()
+    brain.breaker.recover_s = 20
+    with pytest.raises(NobodyThere) as told:
+        async with door.turn("", [Need("hear", [ear]), Need("think", [brain])]):
+            pass
+    assert told.value.whole_s == 25
+    assert (door.waiting, ear.turns, brain.turns) == (0, set(), set())
+    async with door.turn("", [Need("think", [brain, other])]):
+        assert len(other.turns) == 1

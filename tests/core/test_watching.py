@@ -12,7 +12,7 @@ from tests.support.watch import Notes
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Hearing, Speaking, Utterance
-from vivavoce.core.errors import BadRequest, EngineFailed, Overloaded, RateLimited
+from vivavoce.core.errors import BadRequest, EngineDown, EngineFailed, Overloaded, RateLimited
 from vivavoce.core.speaking import Phrased
 from vivavoce.core.streams import once
 from vivavoce.core.turn import Message, Sampling, Send, Speech, Text, TextDelta, Turn, TurnDone, TurnEvent
@@ -86,6 +86,7 @@ async def test_counting_is_nobodys_work() -> None:
         (BadRequest("no"), "refused"),
         (Overloaded(), "full"),
         (RateLimited(), "full"),
+        (EngineDown(), "failed"),
         (EngineFailed(), "failed"),
         (ValueError("a bug"), "failed"),
     ],

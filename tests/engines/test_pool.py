@@ -25,7 +25,7 @@ from vivavoce.core import errors
 from vivavoce.core.admitted import Admitted, working_for
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Card, Hearing, Utterance
-from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError, TooLarge
+from vivavoce.core.errors import EngineFailed, EngineTimeout, Overloaded, PublicError, TooLarge, TryLater
 from vivavoce.engines import call as calls
 from vivavoce.engines import frames
 from vivavoce.engines import pool as pools
@@ -174,9 +174,9 @@ async def test_an_engine_that_will_not_start_again_is_tried_for_ever_and_said_so
     await until(lambda: pool.restarts >= 3)
     assert not pool.ready
     assert "engine test does not start: engine 'test': RuntimeError: only once" in caplog.text
-    with pytest.raises(Overloaded):
+    with pytest.raises(TryLater):
         await items(pool, "answer", 1, wait_s=0.01)
-    with pytest.raises(Overloaded):
+    with pytest.raises(TryLater):
         await pool.count(["a"])
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from vivavoce.core.admitted import Admitted, working_for
-from vivavoce.core.errors import Overloaded
+from vivavoce.core.errors import EngineDown, Overloaded
 from vivavoce.core.line import Line, Standing
 from vivavoce.core.load import GUESS_S, Load
 
@@ -36,12 +36,22 @@ class TurnedAway(Overloaded):
     """A turn was not let in: nothing was done for it."""
 
 
+class NobodyThere(EngineDown):
+    """A turn was not let in, since what it needs is given a rest: nothing was done for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """Engines that play one part in a turn, any of which may do it."""
 
     part: Part
     loads: Sequence[Load]
+
+    def down(self) -> EngineDown | None:
+        """What is told of them, where all of them are given a rest."""
+        if any(load.breaker.state != "open" for load in self.loads):
+            return None
+        return min((load.breaker.down() for load in self.loads), key=lambda down: down.retry_after_s or 0.0)
 
     def fits(self, now: float, wait_s: float) -> bool:
         """Whether they can carry one turn more: without slowing those they carry, or keeping it waiting too long."""
@@ -107,6 +117,7 @@ class Door:
         """Let a turn in, for as long as this is open; calls to engines inside it are its own.
 
         Raises:
+            NobodyThere: what it needs is given a rest.
             TurnedAway: it would wait, or has waited, longer than `wait_s`.
         """
         loop = asyncio.get_running_loop()
@@ -130,6 +141,8 @@ class Door:
             work.close()  # what was never begun would warn that it was never awaited
 
     async def _enter(self, mine: _Waiting) -> None:
+        for down in filter(None, [need.down() for need in mine.needs]):
+            raise NobodyThere(down.retry_after_s or 0.0)
         self._line.join(mine, Standing(project=mine.turn.project))
         try:
             self._let_in()

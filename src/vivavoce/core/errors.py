@@ -12,6 +12,7 @@
     ├── TryLater                    503     server_error            (given)     with Retry-After
     │   ├── Overloaded              503     server_error            (none)
     │   ├── NotRecorded             503     server_error            not_recorded
+    │   ├── EngineDown              503     server_error            engine_down
     │   ├── RateLimited             429     requests                rate_limit_exceeded
     │   └── LimitReached            429     requests                rate_limit_exceeded
     ├── EngineTimeout               504     server_error            (none)
@@ -137,6 +138,14 @@ class NotRecorded(TryLater):
 
     def __init__(self) -> None:
         super().__init__("This server cannot record requests at the moment. Try again later.", code="not_recorded")
+
+
+class EngineDown(TryLater):
+    """An engine failed again and again, and is given a rest."""
+
+    def __init__(self, retry_after_s: float = 1.0) -> None:
+        super().__init__("That model is failing at the moment.", retry_after_s, code="engine_down")
+        self.message += f" You can retry your request in {self.whole_s} second{'s' * (self.whole_s != 1)}."
 
 
 class RateLimited(TryLater):

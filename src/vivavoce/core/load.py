@@ -4,6 +4,7 @@ import math
 from collections import deque
 
 from vivavoce.core.admitted import Admitted
+from vivavoce.core.breaker import Breaker
 
 FULL_RATE = 1.2
 """Seconds of sound made in a second for each conversation: below, a player would soon hear gaps."""
@@ -27,9 +28,11 @@ class Average:
 class Load:
     """One engine in all its processes. Times are in seconds."""
 
-    def __init__(self, places: int = 1) -> None:
+    def __init__(self, places: int = 1, name: str = "") -> None:
         self.places = places
         """How many calls it serves at once."""
+        self.breaker = Breaker(name)
+        """Whether it is given a rest."""
         self.busy = 0
         """How many it serves now."""
         self.waiting = 0

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from vivavoce.core.audio import Pcm
 from vivavoce.core.engines import Hearing, Speaking, Transcript, Utterance
-from vivavoce.core.errors import PublicError, TryLater
+from vivavoce.core.errors import EngineDown, PublicError, TryLater
 from vivavoce.core.turn import AudioDelta, Send, Stream, TextDelta, ToolCallDelta, Turn, TurnDone, TurnEvent
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ class Watching:
         self._seen.ended("done" if error is None or self._done else self._outcome(error))
 
     def _outcome(self, error: BaseException) -> Outcome:
-        if isinstance(error, TryLater):
+        if isinstance(error, TryLater) and not isinstance(error, EngineDown):
             return "full"
         if isinstance(error, PublicError):
             return "refused" if error.status < 500 else "failed"

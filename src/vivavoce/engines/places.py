@@ -64,6 +64,7 @@ class Places:
         """Hold a place.
 
         Raises:
+            EngineDown: it is given a rest.
             Overloaded: there was none within `wait_s`.
             EngineFailed: its process has ended.
         """
@@ -78,6 +79,8 @@ class Places:
             worker.used = asyncio.get_running_loop().time()
 
     async def _wait(self, where: Standing, wait_s: float) -> Worker:
+        if self._load.breaker.state == "open":
+            raise self._load.breaker.down()
         place: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._line.join(place, where)
         self.give()
@@ -87,12 +90,12 @@ class Places:
             async with asyncio.timeout(wait_s):
                 return await asyncio.shield(place)
         except BaseException as left:
-            expected_s = self._load.line_s
-            if place.done():
-                self._free(place.result())
-            else:
+            expected_s = self._expected_s
+            if not place.done():
                 self._line.leave(place)
                 self._load.waiting = len(self._line)
+            elif place.exception() is None:
+                self._free(place.result())
             if isinstance(left, TimeoutError):
                 self._load.refused += 1
                 raise Overloaded(expected_s) from None
@@ -100,7 +103,7 @@ class Places:
 
     def give(self) -> None:
         """Give free places to those who wait, in the order of the line, the least busy worker first."""
-        while len(self._line):
+        while len(self._line) and not (self._load.busy and self._load.breaker.state == "trial"):
             worker = min((w for w in self._workers if w.free), key=lambda w: w.busy, default=None)
             if worker is None:
                 break
@@ -110,6 +113,19 @@ class Places:
             self._line.serve(place)
             place.set_result(worker)
         self._load.waiting = len(self._line)
+
+    def refuse(self) -> None:
+        """Tell all who wait that the engine is given a rest."""
+        for place in list(self._line):
+            self._line.leave(place)
+            place.set_exception(self._load.breaker.down())
+        self._load.waiting = 0
+
+    @property
+    def _expected_s(self) -> float:
+        """How long somebody who comes later would wait."""
+        runs = any(worker.child is not None for worker in self._workers)
+        return self._load.line_s if runs else max(self._load.line_s, self._load.breaker.recover_s)
 
     def _free(self, worker: Worker) -> None:
         worker.busy -= 1

@@ -1,6 +1,7 @@
 """Processes that hold blocking engines, and calls to them.
 
     stream("synthesize", say) ─► a free worker ─► unix socket ─► engine process
+                                 │ the engine is given a rest (`core.breaker`): EngineDown
                                      │ none free: wait in line, at most `wait_s`, then Overloaded;
                                      │       a turn that was let in waits for those before it, and goes before others
                                      │ died: every call in flight fails at once; restarted with back-off, while
@@ -60,13 +61,15 @@ class Pool:
         self._start_s = start_s
         self._supervisors: list[asyncio.Task[None]] = []
         self.restarts = 0
-        self.load = Load()
+        self.load = Load(name=spec.name)
+        self.breaker = self.load.breaker
         self._places = Places(self._workers, self.load, self._wake_one)
 
     @property
     def ready(self) -> bool:
-        """Whether every worker runs, or sleeps."""
-        return all(worker.asleep or (worker.child is not None and not worker.child.lost) for worker in self._workers)
+        """Whether every worker runs, or sleeps, and has not failed again and again."""
+        running = [worker.asleep or (worker.child is not None and not worker.child.lost) for worker in self._workers]
+        return self.breaker.state == "closed" and all(running)
 
     @property
     def places(self) -> int:
@@ -128,6 +131,7 @@ class Pool:
 
         Raises:
             TooLarge: what it is called with.
+            EngineDown: it failed again and again, and is given a rest.
             Overloaded: no worker was free within `wait_s`; unset: within the pool's own, or `ADMITTED_S` for a turn
                 that was let in.
             EngineFailed: the process died, or the engine has a bug.
@@ -178,6 +182,8 @@ class Pool:
             began = loop.time()
             while True:
                 kind, *content = await under_way.next()
+                if kind in {"end", "error"}:
+                    self.breaker.succeeded()
                 if kind == "end":
                     return loop.time() - began, sound_s
                 if kind == "item" and items.qsize() < calls.WAITING_ITEMS:
@@ -213,8 +219,10 @@ class Pool:
         return self._start_s
 
     async def _fill(self, worker: Worker) -> None:
+        began = asyncio.get_running_loop().time()
         worker.child = await Child.start(self.spec, self._start_s)
         self._card = worker.child.card
+        self.breaker.recover_s = asyncio.get_running_loop().time() - began
 
     async def _supervise(self, worker: Worker) -> None:
         """Keep a process in `worker`'s place for ever."""
@@ -234,17 +242,25 @@ class Pool:
                 else:
                     log.warning("engine %s ended with %s; starting it again", self.spec.name, code)
                     failures = 0 if loop.time() - began > STEADY_S else failures
+                    self._failed(f"It ended with {code}.", began)
             if not worker.asleep:
-                await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+                if not await self.breaker.rest():
+                    await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
                 failures += 1
                 self.restarts += 1
+            began = loop.time()
             try:
                 await self._fill(worker)
             except (EngineMissing, OSError) as error:
                 log.error("engine %s does not start: %s", self.spec.name, error)
+                self._failed("It does not start.", began)
             worker.asleep = False
             worker.wanted.clear()
             self._places.give()
+
+    def _failed(self, why: str, since: float) -> None:
+        if self.breaker.failed(why, since):
+            self._places.refuse()
 
     async def _life(self, worker: Worker, child: Child) -> int | None:
         """Wait for the end of a process; its exit status, or None once nobody has called it for `unload_s`."""

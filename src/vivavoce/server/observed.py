@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope
 from starlette.types import Send as AsgiSend
 
-from vivavoce.core.admission import TurnedAway
+from vivavoce.core.admission import NobodyThere, TurnedAway
 from vivavoce.core.engines import Responder
 from vivavoce.core.turn import Send, Turn, TurnDone, TurnEvent, Usage
 from vivavoce.core.watching import Kind, Watch, Watching
@@ -126,8 +126,8 @@ def watching_door(watch: Watch, kind: Kind, model: str) -> Generator[None]:
     """Let a turn in within it: one that is turned away is told of as well, and has been nothing else."""
     try:
         yield
-    except TurnedAway:
-        watch.turn(kind, model, streamed=False).ended("full")
+    except (NobodyThere, TurnedAway) as error:
+        watch.turn(kind, model, streamed=False).ended("full" if isinstance(error, TurnedAway) else "failed")
         raise
 
 

@@ -11,7 +11,7 @@ import prometheus_client as prometheus
 from vivavoce.core.audio import Pcm
 from vivavoce.core.turn import AudioDelta, Speech, Turn, TurnDone, Usage
 from vivavoce.core.watching import Kind, Outcome, Seen, Stage
-from vivavoce.telemetry.places import Door, Places, Pool
+from vivavoce.telemetry.places import Breaker, Door, Places, Pool
 from vivavoce.telemetry.player import Player
 
 CONTENT_TYPE = prometheus.CONTENT_TYPE_PLAIN_0_0_4
@@ -105,15 +105,17 @@ class Meters:
         self._sent(*of).inc(sent)
 
     @contextmanager
-    def showing(self, pools: Sequence[Pool], door: Door) -> Generator[None]:
-        """Tell of pools, and of the door before them, for as long as they run."""
+    def showing(self, pools: Sequence[Pool], door: Door, breakers: Sequence[Breaker] = ()) -> Generator[None]:
+        """Tell of pools, of the door before them, and of all engines' breakers, for as long as they run."""
         self._places.running.append(pools)
         self._places.doors.append(door)
+        self._places.breakers.append(breakers)
         try:
             yield
         finally:
             self._places.running.remove(pools)
             self._places.doors.remove(door)
+            self._places.breakers.remove(breakers)
 
     def page(self) -> bytes:
         """All of it in Prometheus's text format. Takes milliseconds; may be called in any thread."""

@@ -6,6 +6,10 @@ from typing import Protocol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from vivavoce.core.breaker import State
+
+STATES: tuple[State, ...] = ("closed", "trial", "open")
+
 
 class Pool(Protocol):
     """One engine's processes; see `engines.pool.Pool`."""
@@ -47,6 +51,17 @@ class Door(Protocol):
         ...
 
 
+class Breaker(Protocol):
+    """What is known of an engine's failures; see `core.breaker.Breaker`."""
+
+    name: str
+
+    @property
+    def state(self) -> State:
+        """Whether it is asked."""
+        ...
+
+
 class Places(Collector):
     """Asked by the registry at each look. While one configuration follows another, both count."""
 
@@ -55,6 +70,8 @@ class Places(Collector):
         """Those of each configuration; a pool that is in two counts once."""
         self.doors: list[Door] = []
         """One of each configuration."""
+        self.breakers: list[Sequence[Breaker]] = []
+        """Those of each configuration."""
 
     def collect(self) -> Iterator[Metric]:
         """Tell of every pool, those of one name together, and of the door."""
@@ -69,9 +86,19 @@ class Places(Collector):
             waiting.add_metric([name], sum(pool.waiting for pool in pools))
             ready.add_metric([name], all(pool.ready for pool in pools))
             restarts.add_metric([name], sum(pool.restarts for pool in pools))
-        yield from (places, busy, waiting, ready, restarts)
+        yield from (places, busy, waiting, ready, restarts, self._rests())
         at_the_door = sum(door.waiting for door in list(self.doors))
         yield GaugeMetricFamily("vivavoce_waiting_turns", "Turns that wait to be let in.", at_the_door)
+
+    def _rests(self) -> Metric:
+        known = "0: it is asked, 1: it is on trial, 2: it is given a rest."
+        rests = GaugeMetricFamily("vivavoce_engine_breaker", known, labels=["engine"])
+        found: dict[str, int] = {}
+        for breaker in [each for breakers in list(self.breakers) for each in breakers]:
+            found[breaker.name] = max(found.get(breaker.name, 0), STATES.index(breaker.state))
+        for name, state in found.items():
+            rests.add_metric([name], state)
+        return rests
 
     def _by_name(self) -> dict[str, list[Pool]]:
         found: dict[str, list[Pool]] = {}
