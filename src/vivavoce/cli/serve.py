@@ -33,13 +33,14 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="The port to listen on; 8000 by default, 0 for a free one.")
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log only what goes wrong, and no requests.")] = False,
 ) -> None:
     """Serve the audio chat API."""
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     with plain_errors():
         found = configuration.find(config)
         settings = configuration.read(found)[0].log
-    with logged(settings.format, settings.level), plain_errors():
+    with logged(settings.format, "warning" if quiet else settings.level), plain_errors():
 
         def again() -> Config:
             return settle(found, think, serving=given)

@@ -33,7 +33,7 @@ def serving(home: Path, *arguments: str, folder: Path | None = None) -> Generato
     Raises:
         RuntimeError: it did not start within a minute. Why is on standard error.
     """
-    command = [sys.executable, "-m", "vivavoce", "serve", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "vivavoce", "serve", "--quiet", "--port", "0", *arguments]
     environment = {**os.environ, "VIVAVOCE_HOME": str(home)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True, cwd=folder or home) as process:  # noqa: S603
         try:
