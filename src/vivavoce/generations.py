@@ -18,6 +18,7 @@ from vivavoce.account.history import FromLedger
 from vivavoce.account.keys import KeyRing
 from vivavoce.account.limits import Limits
 from vivavoce.assembly import Engine
+from vivavoce.batches.keeping import House, Keeper
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ConfigError
 from vivavoce.core.admission import Door
@@ -35,6 +36,7 @@ from vivavoce.shelf import Shelf
 from vivavoce.starting import Engines, Running, about, better, start
 from vivavoce.store import clock
 from vivavoce.store.answers import Answers
+from vivavoce.store.batch_states import BatchStates
 from vivavoce.store.completions import Completions
 from vivavoce.store.heard import Heard
 from vivavoce.store.ledger import Ledger
@@ -59,6 +61,7 @@ class Store:
     answers: Answers
     completions: Completions
     uploads: Uploads
+    batches: BatchStates
     ledger: Ledger
     counters: Counters
     replies: Replies | None
@@ -78,6 +81,9 @@ class Generations:
         self._stack = AsyncExitStack()
         self._switch: Switch | None = None
         self._leaving: set[asyncio.Task[None]] = set()
+        self._lasting = AsyncExitStack()
+        """What goes on through all generations."""
+        self._keeper: Keeper | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. There must be a generation."""
@@ -103,10 +109,12 @@ class Generations:
                 while_open(stack, try_again(engine.breaker, partial(warm, engine)))
                 if engine.pool is None:
                     while_open(stack, _ask_until_it_answers(engine))
-            app = create_app(self._service(config, running, watch, door))
+            service = self._service(config, running, watch, door)
+            app = create_app(service)
         except BaseException:
             await stack.aclose()
             raise
+        self._keep_batches(House(service.model, service.callers().again, service.limits, service.body_bytes))
         before, self._stack = self._stack, stack
         if self._switch is None:
             self._switch = Switch(app)
@@ -140,6 +148,13 @@ class Generations:
             task.cancel()
         await asyncio.gather(*self._leaving, return_exceptions=True)
         await self._stack.aclose()
+        await self._lasting.aclose()
+
+    def _keep_batches(self, house: House) -> None:
+        if self._keeper is None:
+            self._keeper = Keeper(self._store.batches, self._store.uploads, house)
+            while_open(self._lasting, self._keeper.run())
+        self._keeper.use(house)
 
     async def _end(self, stack: AsyncExitStack, switch: Switch, app: ASGIApp) -> None:
         try:
@@ -160,6 +175,7 @@ class Generations:
             answers=self._store.answers,
             completions=self._store.completions,
             uploads=self._store.uploads,
+            batches=self._store.batches,
             keys=self._store.keys,
             ledger=self._store.ledger,
             access=Access(

@@ -23,6 +23,7 @@ from vivavoce.server.protocol import Bounds
 from vivavoce.starting import Running, about, start, start_engines
 from vivavoce.store import clock
 from vivavoce.store.answers import Answers
+from vivavoce.store.batch_states import BatchStates
 from vivavoce.store.buckets import Buckets
 from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
@@ -116,6 +117,7 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
             room=int(config.store.heard_mb * 1024 * 1024),
         )
         uploads = await Uploads.open(database, folder / "uploads")
+        batches = await BatchStates.open(database, folder / "batches")
         counters = InMemory(clock.running)
         buckets = Buckets(database, lambda: counters.daily(clock.now()))
         counters.restore(await buckets.read(), clock.now())
@@ -126,10 +128,12 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
         while_open(stack, sweep_for_ever(replies.sweep, "expired replies"))
         while_open(stack, sweep_for_ever(completions.sweep, "expired completions"))
         while_open(stack, sweep_for_ever(uploads.sweep, "expired files"))
+        while_open(stack, sweep_for_ever(batches.remains.sweep, "old batches"))
         yield Store(
             answers,
             completions,
             uploads,
+            batches,
             Ledger(database),
             counters,
             replies if config.store.replies_hours else None,

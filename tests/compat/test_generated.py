@@ -25,6 +25,7 @@ FILES = (
     "tests/api_resources/audio/test_transcriptions.py",
     "tests/api_resources/audio/test_translations.py",
     "tests/api_resources/test_models.py",
+    "tests/api_resources/test_batches.py",
     "tests/api_resources/test_files.py",
 )
 

@@ -18,6 +18,7 @@ GIVEN = [
     "Forbidden",
     "NotFound",
     "MethodNotAllowed",
+    "Conflict",
     "TooLarge",
     "TryLater",
     "LimitReached",

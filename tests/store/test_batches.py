@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tests.store.conftest import Clock, everything_in
 from tests.support.batches import DAY_S, begun, results
 from tests.support.entries import entry
+from vivavoce.core.errors import NotRecorded
 from vivavoce.store.batch_files import BatchFiles, LineError
 from vivavoce.store.batch_states import BatchStates, TooMany
 from vivavoce.store.batches import Batches, Leased
@@ -175,7 +176,7 @@ async def test_a_line_whose_result_cannot_be_written_is_still_held_and_not_bille
     batch = await begun(states, tmp_path, "a", 1, clock.now)
     (held,) = await batches.lease("w", 1, LEASE_S)
     files.results(batch, "output").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(NotRecorded):
         await finish(batches, held)
     assert await database.read(select(ledger)) == []
     files.results(batch, "output").rmdir()
@@ -187,17 +188,18 @@ async def test_a_cancelled_batch_keeps_what_was_done_and_says_so_of_the_rest(
     states: BatchStates, batches: Batches, files: BatchFiles, clock: Clock, tmp_path: Path
 ) -> None:
     batch = await begun(states, tmp_path, "a", 2500, clock.now)
-    done, late, lost = await batches.lease("w", 3, LEASE_S)
+    done, late, lost, told_so = await batches.lease("w", 4, LEASE_S)
     assert await finish(batches, done)
     assert await states.cancel(batch, "another") is None
     told = await states.cancel(batch, "mine")
     assert told is not None
     assert (told.status, told.cancelling_at) == ("cancelling", int(clock.now))
     assert await batches.lease("w", 9, LEASE_S) == []
-    assert await batches.renew([late], LEASE_S) == []
+    assert await batches.renew([told_so], LEASE_S) == []
+    assert not await finish(batches, told_so)
     assert await states.ending() == []
     assert await finish(batches, late)
-    clock.now += LEASE_S
+    assert await batches.renew([lost], LEASE_S) == []
     (closing,) = await states.ending()
     for _ in range(2):
         await states.give_up(batch, WHY)
@@ -267,11 +269,33 @@ async def test_what_ended_leaves_nothing_behind(
     await states.give_up(ended, WHY)
     await states.close(ended, {"output": None, "error": None})
     (tmp_path / "batches" / "zz" / "zz1").mkdir(parents=True)
-    await states.tidy()
+    await states.remains.tidy()
     left = [path.name for path in (tmp_path / "batches").glob("*/*")]
     assert left == ["b"]
     assert b"c1499" not in everything_in(tmp_path)
     assert [each.batch for each in await batches.lease("w", 9, LEASE_S)] == [alive]
+
+
+@pytest.mark.parametrize("gone", ["input", "output"])
+async def test_a_batch_whose_files_are_gone_has_failed_at_the_next_start(
+    database: Database, states: BatchStates, batches: Batches, clock: Clock, tmp_path: Path, gone: str
+) -> None:
+    """As after a database was put back from its backup without the files beside it."""
+    lost = await begun(states, tmp_path, "a", 2, clock.now)
+    alive = await begun(states, tmp_path, "b", 2, clock.now)
+    for held in await batches.lease("w", 3, LEASE_S):
+        assert await finish(batches, held) or held.batch == alive
+    (states.files.input(lost) if gone == "input" else states.files.results(lost, "output")).unlink()
+    opened = await BatchStates.open(database, tmp_path / "batches", clock)
+    failed = await opened.find(lost, "mine")
+    assert failed is not None
+    assert (failed.status, failed.failed_at) == ("failed", int(clock.now))
+    assert failed.errors is not None
+    assert failed.errors[0]["code"] == "server_error"
+    assert [path.name for path in (tmp_path / "batches").glob("*/*")] == ["b"]
+    left = await opened.find(alive, "mine")
+    assert left is not None
+    assert left.status == "in_progress"
 
 
 async def test_a_project_has_so_many_batches_under_way_and_no_more(

@@ -34,7 +34,7 @@ async def begun(states: BatchStates, folder: Path, name: str, numbers: int, now:
     source.unlink()
     starts = [sum(map(len, asked[:at])) for at in range(numbers)]
     lines = [Line(n, f"c{n}", at, len(line), 7) for n, (at, line) in enumerate(zip(starts, asked, strict=True), 1)]
-    assert await states.begin(made, MODEL, lines)
+    assert await states.begin(made, MODEL, MODEL, lines)
     return made
 
 

@@ -26,6 +26,7 @@ from vivavoce.server.listening import Server
 from vivavoce.server.service import Access, Service
 from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
+from vivavoce.store.batch_states import BatchStates
 from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
 from vivavoce.store.ledger import Ledger
@@ -97,6 +98,7 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
             "replies": replies,
             "ledger": Ledger(database),
             "uploads": await Uploads.open(database, folder / "uploads", **({"now": now} if now else {})),
+            "batches": await BatchStates.open(database, folder / "batches", **({"now": now} if now else {})),
             "completions": Completions(database, **({"now": now} if now else {}), **kept),
             "access": Access(),
             "keys": await KeyRing.open(database, folder, **({"now": now} if now else {})),

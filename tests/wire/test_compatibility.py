@@ -10,6 +10,7 @@ import pytest
 from msgspec import Struct
 
 from tests.wire.recorded import shared
+from vivavoce.wire.batches import BatchBody, BatchQuery, NewBatch
 from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
 from vivavoce.wire.errors import Envelope, FlatError
@@ -41,6 +42,8 @@ SECTIONS: dict[str, list[type[Struct]]] = {
     "Transcriptions: the events": [TextDelta, TextDone],
     "Files: the requests": [FileUpload, FilesQuery],
     "Files: the answers": [Page, FileObject, DeletedFile],
+    "Batches: the requests": [NewBatch, BatchQuery],
+    "Batches: the answers": [Page, BatchBody],
     "Errors": [Envelope, FailedTranscription, FlatError],
     "Models and voices": [ModelList, VoiceList, SpeechModels],
     "Usage and costs: the requests": [UsageQuery, CompletionsUsageQuery, CostsQuery],
@@ -138,6 +141,8 @@ def test_the_original_has_no_field_that_the_page_does_not_name() -> None:
         ],
         "Transcriptions: the events": ["TranscriptTextDeltaEvent", "TranscriptTextDoneEvent"],
         "Files: the requests": ["CreateFileRequest"],
+        "Batches: the requests": ["CreateBatchRequest"],
+        "Batches: the answers": ["ListBatchesResponse", "Batch"],
         "Files: the answers": ["ListFilesResponse", "OpenAIFile", "DeleteFileResponse"],
     }.items():
         names = {name for name, _ in named(section, [])}

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from tests.wire.recorded import whole
-from vivavoce.wire.ids import audio_id, completion_id, request_id
+from vivavoce.wire.ids import audio_id, batch_id, completion_id, request_id
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,7 @@ from vivavoce.wire.ids import audio_id, completion_id, request_id
     [
         (completion_id, r"chatcmpl-[0-9A-Za-z]{29}"),
         (audio_id, r"audio_[0-9a-f]{32}"),
+        (batch_id, r"batch_[0-9a-f]{32}"),
         (request_id, r"req_[0-9a-f]{32}"),
     ],
 )

@@ -96,13 +96,35 @@ class Callers:
             await self._ring.look()
             found = await self._ring.find(key)
         except SQLAlchemyError as error:
-            log.error("keys could not be read: %s", type(error).__name__)
-            raise TryLater("Your key cannot be looked up right now. You can retry your request.") from None
+            raise _unreadable(error) from None
         if found is not None:
             return self._caller(found)
         if not self.locked:
             return Caller()
         raise WrongKey if key else NoKey
+
+    async def again(self, key_id: str | None) -> Caller:
+        """Who a key belongs to by now, by its id; None where the server had no keys.
+
+        Raises:
+            NoKey: it has some now.
+            WrongKey: the key is not one of ours any more.
+            TryLater: the keys that were made cannot be looked at.
+        """
+        if key_id in self._configured:
+            return Caller(key_id, key_id)
+        try:
+            await self._ring.look()
+            found = None if key_id is None else await self._ring.whose(key_id)
+        except SQLAlchemyError as error:
+            raise _unreadable(error) from None
+        if found is not None:
+            return self._caller(found)
+        if key_id is not None:
+            raise WrongKey("It is not there any more.")
+        if self.locked:
+            raise NoKey
+        return Caller()
 
     def _caller(self, key: Key) -> Caller:
         now = self._now()
@@ -112,6 +134,11 @@ class Callers:
             raise WrongKey("It has expired.")
         models = None if key.models is None else frozenset(key.models)
         return Caller(key.project or ANYONE, key.id, key.tier, models, key.admin)
+
+
+def _unreadable(error: SQLAlchemyError) -> TryLater:
+    log.error("keys could not be read: %s", type(error).__name__)
+    return TryLater("Your key cannot be looked up right now. You can retry your request.")
 
 
 def _name(key: str) -> str:

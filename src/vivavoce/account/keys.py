@@ -118,6 +118,10 @@ class KeyRing:
             self._keys.note_use(found.id)
         return found
 
+    async def whose(self, key_id: str) -> Key | None:
+        """The key of an id, whatever became of it."""
+        return await self._keys.find(key_id)
+
     async def create(self, wish: Wish) -> Made:
         """Make a key."""
         made = self._made(wish)

@@ -107,6 +107,10 @@ class Limits:
         except Full as full:
             raise Refused(full) from None
 
+    async def requeue(self, caller: Caller, model: str, tokens: int) -> None:
+        """Of these, so many have waited since before the server started: whatever the tier says by now."""
+        await self._counters.put([Take(_queue(caller, model), tokens)])
+
     async def dequeue(self, caller: Caller, model: str, tokens: int) -> None:
         """Of these, so many wait no longer: whatever the tier says by now."""
         await self._counters.put([Take(_queue(caller, model), -tokens)])

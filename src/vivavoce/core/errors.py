@@ -7,6 +7,7 @@
     ├── Forbidden                   403     invalid_request_error   (none)
     ├── NotFound                    404     invalid_request_error   (given)
     ├── MethodNotAllowed            405     invalid_request_error   method_not_supported    with Allow
+    ├── Conflict                    409     invalid_request_error   (none)      with x-should-retry
     ├── TooLarge                    413     invalid_request_error   (given)
     ├── EngineFailed                500     server_error            (none)
     ├── TryLater                    503     server_error            (given)     with Retry-After
@@ -91,6 +92,13 @@ class MethodNotAllowed(PublicError):
         """`allowed`: the methods that are there."""
         super().__init__(message, code="method_not_supported")
         self.allowed = allowed
+
+
+class Conflict(PublicError):
+    """What is asked does not go with what has become of it; asking again is no use."""
+
+    status = 409
+    kind = "invalid_request_error"
 
 
 class TooLarge(PublicError):

@@ -18,6 +18,7 @@ from vivavoce.core.errors import NotFound, TryLater
 from vivavoce.core.models import Model
 from vivavoce.server.aiml import LikeAiml
 from vivavoce.server.arriving import Arriving
+from vivavoce.server.batches import BatchRoutes
 from vivavoce.server.billed import Billed
 from vivavoce.server.caller import caller_of, key_of
 from vivavoce.server.chat import ChatCompletions
@@ -132,7 +133,7 @@ class Pages:
 def create_app(service: Service) -> ASGIApp:
     """The whole application. Every path is there with and without `/v1`."""
     playground = Playground()
-    callers = Callers(service.access.keys, service.keys, needed=not service.access.loopback)
+    callers = service.callers()
     pages, choices, stored = Pages(service, callers, playground), Choices(service), StoredCompletions(service)
     answers: dict[str, Any] = {
         "about": pages.root,
@@ -156,6 +157,7 @@ def create_app(service: Service) -> ASGIApp:
         "listVoices": choices.voices,
         "listSpeechModels": choices.models,
         **Files(service).by_operation(),
+        **BatchRoutes(service).by_operation(),
         **AdminRoutes(service).by_operation(),
         **UsagePages(service).by_operation(),
     }

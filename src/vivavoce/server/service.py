@@ -7,7 +7,7 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from vivavoce.account.callers import Caller
+from vivavoce.account.callers import Caller, Callers
 from vivavoce.account.counters import InMemory
 from vivavoce.account.keys import KeyRing
 from vivavoce.account.limits import Limits, NoHistory
@@ -20,6 +20,7 @@ from vivavoce.server.ending import Ending
 from vivavoce.server.sound import Sounds
 from vivavoce.store import clock
 from vivavoce.store.answers import Answers
+from vivavoce.store.batch_states import BatchStates
 from vivavoce.store.completions import Completions
 from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
@@ -53,6 +54,7 @@ class Service:
     answers: Answers
     completions: Completions
     uploads: Uploads
+    batches: BatchStates
     keys: KeyRing
     ledger: Ledger
     access: Access
@@ -90,6 +92,10 @@ class Service:
     """One line on which engines are behind it."""
     better: str | None = None
     """One line on what would make it better."""
+
+    def callers(self) -> Callers:
+        """Who may call."""
+        return Callers(self.access.keys, self.keys, needed=not self.access.loopback)
 
     def model(self, name: str, caller: Caller) -> Model:
         """The model that clients call `name`.

@@ -7,7 +7,7 @@ process or the machine dies.
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -114,6 +114,11 @@ class BatchFiles:
         if not end:
             _settle(path.parent)
         return end + len(data)
+
+    def whole(self, batch: str, sizes: Mapping[Kind, int]) -> bool:
+        """Whether what is asked is there, and the results that count."""
+        places = {self.results(batch, kind): size for kind, size in sizes.items() if size} | {self.input(batch): 0}
+        return all(place.is_file() and place.stat().st_size >= size for place, size in places.items())
 
     def delete(self, batch: str) -> None:
         """Delete all of a batch's files."""

@@ -29,6 +29,9 @@ WORKED_ON: tuple[BatchStatus, ...] = ("in_progress", "cancelling")
 WAITING: tuple[BatchStatus, ...] = ("in_progress", "finalizing", "cancelling")
 """While it is in one of these, its prompts count as waiting."""
 
+AT_ONCE = 1000
+"""Lines written in one transaction: others wait for it."""
+
 batches = Table(
     "batches",
     tables,
@@ -44,6 +47,7 @@ batches = Table(
     Column("created_at", Integer, nullable=False),
     Column("expires_at", Integer, nullable=False),
     Column("model", String),
+    Column("counted", String),
     Column("errors", JSON(none_as_null=True)),
     Column("total", Integer, nullable=False, default=0),
     Column("completed", Integer, nullable=False, default=0),
@@ -65,7 +69,7 @@ batches = Table(
     Column("ending", String(16)),
     Column("output_bytes", BigInteger, nullable=False, default=0),
     Column("error_bytes", BigInteger, nullable=False, default=0),
-    Index("batches_in_order", "project", "number"),
+    Index("batches_in_order", "project", "created_at", "number"),
     Index("batches_by_status", "status", "number"),
 )
 lines = Table(
@@ -104,6 +108,8 @@ class Batch:
     expires_at: int
     model: str | None = None
     """The dated name; None: not yet known."""
+    counted: str | None = None
+    """The name it is counted by."""
     errors: list[dict[str, Any]] | None = None
     """Why it failed."""
     total: int = 0

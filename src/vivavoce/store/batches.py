@@ -80,7 +80,7 @@ class Batches:
         return await asyncio.to_thread(self._read, given)
 
     async def renew(self, leased: Sequence[Leased], lease_s: float) -> list[Leased]:
-        """Have more time for lines; those of them that are still held. Of a batch that was cancelled, none are."""
+        """Have more time for lines; those that are still held. Of a batch that was cancelled, none are any more."""
         held: list[Leased] = []
 
         def write(connection: Connection) -> None:
@@ -89,6 +89,8 @@ class Batches:
                 longer = update(lines).where(_held(each), batch).values(lease_until=self._now() + lease_s)
                 if connection.execute(longer).rowcount:
                     held.append(each)
+                else:
+                    connection.execute(update(lines).where(_held(each)).values(worker=None, lease_until=None))
 
         await self._database.write(write)
         return held
@@ -109,7 +111,7 @@ class Batches:
             False: somebody else holds the line by now, or the batch has ended; nothing was written.
 
         Raises:
-            OSError: the disk is full, or broken; the line is still held.
+            NotRecorded: the database or the disk does not take it; the line is still held.
         """
         done = False
         line = await asyncio.to_thread(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from vivavoce.core.errors import LimitReached, MethodNotAllowed, NoSpace, PublicError, TryLater
+from vivavoce.core.errors import Conflict, LimitReached, MethodNotAllowed, NoSpace, PublicError, TryLater
 
 NEVER = {"x-should-retry": "false"}
 """Tells OpenAI's clients, which would ask again by themselves, that it is no use."""
@@ -77,7 +77,7 @@ def headers(error: PublicError) -> Mapping[str, str]:
         return _of_limit(error)
     if isinstance(error, TryLater) and error.whole_s is not None:
         return {"retry-after": str(error.whole_s)}
-    if isinstance(error, NoSpace):
+    if isinstance(error, Conflict | NoSpace):
         return NEVER
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(error.allowed)}

@@ -26,6 +26,11 @@ def file_id() -> str:
     return "file-" + "".join(secrets.choice(BASE62) for _ in range(24))
 
 
+def batch_id() -> str:
+    """`batch_` and 32 hexadecimal digits: nobody guesses another's."""
+    return "batch_" + secrets.token_hex(16)
+
+
 def request_id() -> str:
     """`req_` and 32 hexadecimal digits, which are a random UUID's."""
     return "req_" + uuid4().hex

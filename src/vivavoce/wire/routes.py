@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from vivavoce.wire.administration import ADMINISTERING
+from vivavoce.wire.batching import BATCHING
 from vivavoce.wire.chunks import Chunk
 from vivavoce.wire.completion import Completion
 from vivavoce.wire.errors import Envelope
@@ -150,6 +151,7 @@ OPERATIONS = (
     Operation("listVoices", "GET", "/audio/voices", "All voices that read aloud.", {JSON: (VoiceList,)}),
     Operation("listSpeechModels", "GET", "/audio/models", "All models that read aloud.", {JSON: (SpeechModels,)}),
     *FILING,
+    *BATCHING,
     *ADMINISTERING,
     *METERING,
 )

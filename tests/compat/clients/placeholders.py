@@ -13,6 +13,8 @@ from typing import Any
 import checks
 import pytest
 
+CHAT = "/v1/chat/completions"
+
 
 def recording() -> bytes:
     """Stands where they send `b"Example data"` to be heard."""
@@ -26,11 +28,24 @@ def completion_id() -> str:
     return made("/chat/completions", "application/json", json.dumps(body).encode())
 
 
-def file_id() -> str:
+def file_id(purpose: str = "user_data", words: str = "Example data") -> str:
     """Stands where they name a file."""
     part = '--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
-    form = part % ("purpose", "user_data") + part % ("file", "Example data") + "--x--\r\n"
+    form = part % ("purpose", purpose) + part % ("file", words) + "--x--\r\n"
     return made("/files", "multipart/form-data; boundary=x", form.encode())
+
+
+def input_file_id(lines: int = 1) -> str:
+    """Stands where they name the input of a batch."""
+    body = {"model": checks.MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+    line = {"method": "POST", "url": CHAT, "body": body}
+    return file_id("batch", "\n".join(json.dumps(line | {"custom_id": f"line-{number}"}) for number in range(lines)))
+
+
+def batch_id() -> str:
+    """Stands where they name a batch, of more lines than are answered before it is cancelled."""
+    asked = {"input_file_id": input_file_id(50), "endpoint": CHAT, "completion_window": "24h"}
+    return made("/batches", "application/json", json.dumps(asked).encode())
 
 
 def made(path: str, kind: str, body: bytes) -> str:
@@ -41,7 +56,14 @@ def made(path: str, kind: str, body: bytes) -> str:
         return json.load(answer)["id"]
 
 
-PLACEHOLDERS = {b"Example data": recording, "completion_id": completion_id, "file_id": file_id}
+PLACEHOLDERS = {
+    b"Example data": recording,
+    "completion_id": completion_id,
+    "file_id": file_id,
+    "input_file_id": input_file_id,
+    "batch_id": batch_id,
+    "/v1/responses": lambda: CHAT,
+}
 
 
 @pytest.hookimpl(wrapper=True)

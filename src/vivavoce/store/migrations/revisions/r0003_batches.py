@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Integer, nullable=False),
         sa.Column("expires_at", sa.Integer, nullable=False),
         sa.Column("model", sa.String),
+        sa.Column("counted", sa.String),
         sa.Column("errors", sa.JSON),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("total", "completed", "failed")),
         *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("tokens", "tokens_in", "cached")),
@@ -35,7 +36,7 @@ def upgrade() -> None:
         sa.Column("output_bytes", sa.BigInteger, nullable=False),
         sa.Column("error_bytes", sa.BigInteger, nullable=False),
     )
-    op.create_index("batches_in_order", "batches", ["project", "number"])
+    op.create_index("batches_in_order", "batches", ["project", "created_at", "number"])
     op.create_index("batches_by_status", "batches", ["status", "number"])
     op.create_table(
         "batch_lines",
