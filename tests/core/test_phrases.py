@@ -3,7 +3,7 @@ import time
 from dataclasses import astuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.cutting import cut
@@ -230,6 +230,7 @@ HELD = st.tuples(NUMBERS | ADDRESSES, GAPS, st.just(LIMIT))
 ONE = st.tuples(GRAPHEMES, st.just(""), st.just(10 * LIMIT))
 
 
+@example([("一", "。", LIMIT), ("~0", "\n", LIMIT)], "clause")
 @given(st.lists(HELD | ONE, max_size=40), st.sampled_from(["clause", "sentence"]))
 def test_no_cut_falls_inside_a_number_an_address_or_a_grapheme(units: list[tuple[str, str, int]], first: FirstPiece):
     text = "".join(unit + gap for unit, gap, _ in units)

@@ -141,4 +141,5 @@ def _joined(before: str, here: str) -> bool:
         or unicodedata.category(before) in {"Cf", "Cs"}
         or unicodedata.combining(before) == 9  # a virama ties the next consonant
         or bool(_PAIR.match(before + here))
+        or (before == "~" and here.isdigit())  # about
     )
