@@ -193,6 +193,21 @@ async def test_what_the_model_found_in_its_cache_is_told() -> None:
     assert (client.done.reason, client.done.usage.cached) == ("tool_calls", 5)
 
 
+@pytest.mark.parametrize(("hidden", "new", "told"), [(0, 0, 9), (30, 9, 0), (30, 3, 6), (30, 39, 0)])
+async def test_of_what_was_cached_only_what_is_counted_is_told(hidden: int, new: int, told: int) -> None:
+    counted = 9
+
+    class Reads(Says):
+        async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
+            del turn
+            yield TextDelta("Yes.")
+            yield TurnDone("stop", Usage(text_in=hidden + counted, cached=hidden + counted - new))
+
+    client = Client()
+    await Cascade(None, Reads(), None).respond(turn(), client.take)
+    assert (client.done.usage.text_in, client.done.usage.cached) == (counted, told)
+
+
 async def test_a_model_that_just_ends_has_ended() -> None:
     class Ends(Says):
         async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:

@@ -119,18 +119,21 @@ class _Answer:
         self.budget = budget
         self.reason: Reason = "stop"
         self._cached = 0
+        self._unknown = 0
+        """Tokens of what the model read that it had not read before."""
         self._call_tokens = 0
 
     async def usage(self) -> Usage:
         """What the prompt, as it was read, and the answer so far have cost."""
         read = self._reading.turn
-        counts = await self._reading.think.count(texts_in(read))
+        text_in = sum(await self._reading.think.count(texts_in(read))) + fixed_tokens_in(read)
         return Usage(
-            text_in=sum(counts) + fixed_tokens_in(read),
+            text_in=text_in,
             audio_in=audio_tokens_in(read),
             text_out=self.budget.text_tokens + self._call_tokens,
             audio_out=self.budget.audio_tokens,
-            cached=self._cached,
+            # the model read more than is counted, such as an instruction of ours: that comes first, and is cached first
+            cached=max(0, min(self._cached, text_in - self._unknown)),
         )
 
     async def write(self, words: asyncio.Queue[str | None] | None) -> None:
@@ -140,6 +143,7 @@ class _Answer:
             async for event in events:
                 if isinstance(event, TurnDone):
                     self.reason, self._cached = event.reason, event.usage.cached
+                    self._unknown = max(event.usage.text_in - self._cached, 0)
                     # Calls are counted by the model that made them: the client gets them as they are.
                     self._call_tokens = max(event.usage.text_out - self.budget.text_tokens, 0) if called else 0
                     break
