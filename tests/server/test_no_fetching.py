@@ -4,7 +4,6 @@ import asyncio
 import base64
 import copy
 import http.client
-import json
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -220,6 +219,9 @@ async def test_ids_and_names_that_are_addresses_name_nothing(tmp_path: Path, rea
             headers = {"host": f"127.0.0.1:{served.port}", "referer": address, "forwarded": f"for={address}"}
             answer = await served.http.get("/v1/models", headers=headers)
             assert answer.status_code == 200
-            for path in ("/v1/files", "/v1/batches"):
-                body = {"file": address, "input_file_id": address, "purpose": "batch", "endpoint": address}
-                assert (await served.http.post(path, content=json.dumps(body))).status_code < 500
+            sent = {"file": (address, address.encode())}
+            file = await served.http.post("/v1/files", data={"purpose": "user_data"}, files=sent)
+            assert file.status_code == 200
+            batch = {"input_file_id": address, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+            for body in (batch, batch | {"input_file_id": file.json()["id"], "endpoint": address}):
+                assert 400 <= (await served.http.post("/v1/batches", json=body)).status_code < 500
