@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from vivavoce.config import ROLES, ModelConfig
-from vivavoce.core.admission import Part
 from vivavoce.core.load import Load
+from vivavoce.core.needs import Part
 from vivavoce.engines.pool import Pool
 
 

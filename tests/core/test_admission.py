@@ -9,12 +9,13 @@ import pytest
 
 from tests.support.waiting import until
 from vivavoce.core import admission
-from vivavoce.core.admission import Door, Need, NobodyThere
+from vivavoce.core.admission import Door, NobodyThere
 from vivavoce.core.admitted import Admitted, admitted
 from vivavoce.core.breaker import FAILURES
 from vivavoce.core.errors import Overloaded
 from vivavoce.core.load import Load
 from vivavoce.core.models import Model, ModelCard
+from vivavoce.core.needs import Need
 
 ALWAYS_S = 20.0
 """Longer than any of these tests takes, however busy the machine is."""

@@ -12,8 +12,9 @@ import pytest
 
 from tests.support.page import Page
 from tests.support.waiting import until
-from vivavoce.core.admission import Door, Need
+from vivavoce.core.admission import Door
 from vivavoce.core.load import Load
+from vivavoce.core.needs import Need
 from vivavoce.engines.child import Spec
 from vivavoce.engines.pool import Pool
 from vivavoce.telemetry.meters import Meters

@@ -5,25 +5,25 @@
                     └ it would be longer, as turns have gone of late: TurnedAway at once
 
 Once in, a turn goes before all that are not, and is not refused for want of a place. One whose reader holds it up, and
-that no engine works for, is not counted: it holds nothing but itself.
+that no engine works for, is not counted: it holds nothing but itself. Turns that nobody waits for are let in by another
+rule, and count for nobody else: `core.background`.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from vivavoce.core.admitted import Admitted, working_for
+from vivavoce.core.admitted import Admitted, is_background, working_for
+from vivavoce.core.background import Background
 from vivavoce.core.errors import EngineDown, Overloaded
 from vivavoce.core.line import Line, Standing
-from vivavoce.core.load import GUESS_S, Load
+from vivavoce.core.needs import Need
 
 log = logging.getLogger("vivavoce.admission")
 
 T = TypeVar("T")
-Part: TypeAlias = Literal["hear", "think", "speak", "respond"]
 LOOK_S = 0.1
 """How often those at the door are looked at, beside whenever a turn ends."""
 TELL_S = 10.0
@@ -40,49 +40,6 @@ class NobodyThere(EngineDown):
     """A turn was not let in, since what it needs is given a rest: nothing was done for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """Engines that play one part in a turn, any of which may do it."""
-
-    part: Part
-    loads: Sequence[Load]
-
-    def down(self) -> EngineDown | None:
-        """What is told of them, where all of them are given a rest."""
-        if any(load.breaker.state != "open" for load in self.loads):
-            return None
-        return min((load.breaker.down() for load in self.loads), key=lambda down: down.retry_after_s or 0.0)
-
-    def fits(self, now: float, wait_s: float) -> bool:
-        """Whether they can carry one turn more: without slowing those they carry, or keeping it waiting too long."""
-        if self.part == "hear":
-            return any(load.line_s <= wait_s for load in self.loads)
-        return any(_count(load, now) < self._most(load) for load in self.loads)
-
-    def wait_s(self, now: float, wait_s: float, before: int) -> float:
-        """How long until they can, for one with so many `before` it at the door."""
-        return min(self._free_s(load, now, wait_s, before) for load in self.loads)
-
-    def _most(self, load: Load) -> float:
-        """How many turns an engine carries. One that only speaks has a place for each piece, not for each turn."""
-        if self.part == "think":
-            return load.places
-        return load.voices if self.part == "speak" else min(load.places, load.voices)
-
-    def _free_s(self, load: Load, now: float, wait_s: float, before: int) -> float:
-        if self.part == "hear":
-            each_s = (load.call_s.value or GUESS_S) / load.places
-            return max(0.0, load.line_s - wait_s + before * each_s)
-        turn_s = load.turn_s.value or GUESS_S
-        # one that takes longer than they do will not take for ever
-        left = sorted(max(turn_s - turn.worked_s(now), turn_s / 4) for turn in load.turns if not turn.held_up(now))
-        ending = before + len(left) - self._most(load)  # which of them has to end, counted from 0
-        if not left or ending < 0:
-            return 0.0
-        rounds, which = divmod(int(ending), len(left))
-        return rounds * turn_s + left[which]
-
-
 class _Waiting:
     """A turn at the door."""
 
@@ -95,9 +52,10 @@ class _Waiting:
 class Door:
     """Lets turns in."""
 
-    def __init__(self, wait_s: float = 2.0) -> None:
-        """`wait_s`: the longest that anybody waits there."""
+    def __init__(self, wait_s: float = 2.0, beside: int = 0) -> None:
+        """`wait_s`: the longest that anybody waits there; `beside`: see `Background`."""
         self._wait_s = wait_s
+        self.background = Background(beside)
         self._line: Line[_Waiting] = Line()
         self._look: asyncio.TimerHandle | None = None
         self._refusals = Refusals()
@@ -119,9 +77,16 @@ class Door:
         Raises:
             NobodyThere: what it needs is given a rest.
             TurnedAway: it would wait, or has waited, longer than `wait_s`.
+            GaveWay: it was worked on in the background, and somebody came.
         """
         loop = asyncio.get_running_loop()
-        mine = _Waiting(Admitted(project, loop.time()), [need for need in needs if need.loads])
+        here = [need for need in needs if need.loads]
+        if is_background():
+            async with self.background.turn(project, here):
+                yield
+            return
+        mine = _Waiting(Admitted(project, loop.time()), here)
+        self.background.somebody_came()
         try:
             await self._enter(mine)
             mine.turn.began = loop.time()
@@ -131,6 +96,7 @@ class Door:
         finally:
             _forget(mine)
             self._let_in()
+            self.background.somebody_left()
 
     async def within(self, project: str, needs: Iterable[Need], work: Coroutine[Any, Any, T]) -> T:
         """Do `work` as a turn; otherwise as `turn`."""
@@ -223,11 +189,6 @@ class Refusals:
             self._told = self.total
             self._parts.clear()
             self._next = asyncio.get_running_loop().call_later(TELL_S, self._tell)
-
-
-def _count(load: Load, now: float) -> int:
-    """The turns that an engine carries now."""
-    return sum(not turn.held_up(now) for turn in load.turns)
 
 
 def _forget(mine: _Waiting) -> None:

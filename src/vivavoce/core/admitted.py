@@ -12,14 +12,17 @@ ADMITTED_S = 60.0
 """The longest that a turn which was let in waits for one place."""
 
 _admitted: ContextVar["Admitted | None"] = ContextVar("admitted", default=None)
+_background: ContextVar[bool] = ContextVar("background", default=False)
 
 
 class Admitted:
     """A turn that has been let in. Times are by the event loop's clock, in seconds."""
 
-    def __init__(self, project: str, began: float) -> None:
+    def __init__(self, project: str, began: float, *, background: bool = False) -> None:
         self.project = project
         self.began = began
+        self.background = background
+        """Whether nobody waits for it: it is done while there is nobody else, and gives way to whoever comes."""
         self.calls = 0
         """How many calls to engines are under way for it, or wait for a place."""
         self._unread_since: float | None = None
@@ -74,6 +77,21 @@ def working_for(turn: Admitted) -> Generator[None, None, None]:
         yield
     finally:
         _admitted.reset(before)
+
+
+@contextmanager
+def in_background() -> Generator[None, None, None]:
+    """Have all turns that begin inside this, and in the tasks it starts, give way to all others."""
+    before = _background.set(True)
+    try:
+        yield
+    finally:
+        _background.reset(before)
+
+
+def is_background() -> bool:
+    """Whether the caller works in the background."""
+    return _background.get()
 
 
 def admitted() -> Admitted | None:

@@ -41,6 +41,10 @@ class Load:
         """Those let in that need it at some time or other."""
         self.coming: set[Admitted] = set()
         """Those let in whose first call is still to come."""
+        self.background: set[Admitted] = set()
+        """Those let in that need it and give way to all others."""
+        self.giving_way = 0
+        """How many of the calls that it serves, or that wait for it, are theirs."""
         self.refused = 0
         """How many were turned away because of it."""
         self.call_s = Average()
@@ -66,5 +70,5 @@ class Load:
     @property
     def line_s(self) -> float:
         """How long a call that comes now has to wait, as far as anybody can know."""
-        before = self.busy + self.waiting + len(self.coming) - self.places + 1
+        before = self.busy + self.waiting - self.giving_way + len(self.coming) - self.places + 1
         return max(before, 0) * (self.call_s.value or GUESS_S) / self.places

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from vivavoce.core.admission import Need, Part
 from vivavoce.core.engines import Responder, Speaker, Transcriber
 from vivavoce.core.load import Load
+from vivavoce.core.needs import Need, Part
 
 
 @dataclass(frozen=True, slots=True)

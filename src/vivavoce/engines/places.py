@@ -15,8 +15,8 @@ SOON_SILENT, FIRST_SOUND, ANSWER, OTHER, HAS_PLENTY = range(5)
 RANKS = {"synthesize": FIRST_SOUND, "respond": ANSWER, "generate": ANSWER}
 AHEAD_CALLS = 4
 """Whose listener has more to hear than so many calls take can wait for all others; who has less goes before them."""
-NEW = 10
-"""Added for those whom nobody has let in."""
+NEW, BACKGROUND = 10, 20
+"""Added for those whom nobody has let in, and for those who give way to all others."""
 
 
 class Worker:
@@ -43,6 +43,8 @@ def standing(method: str, turn: Admitted | None, load: Load) -> Standing:
     rank = RANKS.get(method, OTHER)
     if turn is None:
         return Standing(rank + NEW)
+    if turn.background:
+        return Standing(rank + BACKGROUND, turn.project, id(turn))
     ahead_s = turn.ahead_s(asyncio.get_running_loop().time())
     if method == "synthesize" and ahead_s is not None:
         rank = SOON_SILENT if ahead_s < AHEAD_CALLS * (load.call_s.value or GUESS_S) else HAS_PLENTY

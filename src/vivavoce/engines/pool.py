@@ -164,11 +164,13 @@ class Pool:
             limit_s = patience_s(limit_s)  # where nothing runs, no line gets shorter
         self.load.coming.discard(turn)
         turn.calls += 1
+        self.load.giving_way += turn.background
         try:
             took_s, sound_s = await self._read(items, frame, where, limit_s)
             self.load.called(took_s, sound_s)
         finally:
             turn.calls -= 1
+            self.load.giving_way -= turn.background
 
     async def _read(
         self, items: asyncio.Queue[Any], call: Frame, where: Standing, wait_s: float
