@@ -13,7 +13,7 @@ from vivavoce.core.logs import Style
 from vivavoce.core.phrases import FirstPiece
 from vivavoce.kinds import Mistake, Steps, meant, readable, wrong
 from vivavoce.prices import PriceConfig
-from vivavoce.quotas import BudgetConfig, LimitsConfig, TierConfig
+from vivavoce.quotas import BatchesConfig, BudgetConfig, LimitsConfig, TierConfig
 from vivavoce.toml_errors import Problem, Source, Weight, texts
 
 T = TypeVar("T")
@@ -74,7 +74,6 @@ class StoreConfig(Struct, forbid_unknown_fields=True):
     replies_hours: Annotated[float, Meta(ge=0)] = 24
     """How long an answer is given again to its `Idempotency-Key`; 0: the header is not looked at."""
     replies_mb: Annotated[float, Meta(gt=0)] = 1024
-    """Of all these answers."""
     completions_days: Annotated[int, Meta(ge=0, le=3650)] = 30
     """How long chats with `store: true` are kept; 0: none is."""
     completions: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
@@ -155,6 +154,7 @@ class Tables(Struct, forbid_unknown_fields=True):
     log: LogConfig = field(default_factory=LogConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
+    batches: BatchesConfig = field(default_factory=BatchesConfig)
     engines: dict[str, EngineConfig] = field(default_factory=dict[str, EngineConfig])
     models: dict[str, ModelConfig] = field(default_factory=dict[str, ModelConfig])
     tiers: dict[str, TierConfig] = field(default_factory=dict[str, TierConfig])

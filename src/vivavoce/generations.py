@@ -27,7 +27,7 @@ from vivavoce.core.errors import PublicError
 from vivavoce.core.watching import Watch, Watches
 from vivavoce.documents.reading import Documents
 from vivavoce.engines.child import EngineMissing
-from vivavoce.quotas import rules
+from vivavoce.quotas import BatchesConfig, batched, rules
 from vivavoce.server.app import create_app
 from vivavoce.server.ending import Ending
 from vivavoce.server.service import Access, Service
@@ -37,6 +37,7 @@ from vivavoce.starting import Engines, Running, about, better, start
 from vivavoce.store import clock
 from vivavoce.store.answers import Answers
 from vivavoce.store.batch_states import BatchStates
+from vivavoce.store.batches import Batches
 from vivavoce.store.completions import Completions
 from vivavoce.store.heard import Heard
 from vivavoce.store.ledger import Ledger
@@ -62,6 +63,7 @@ class Store:
     completions: Completions
     uploads: Uploads
     batches: BatchStates
+    lines: Batches
     ledger: Ledger
     counters: Counters
     replies: Replies | None
@@ -76,10 +78,13 @@ class Generations:
         self._store = store
         self._traces = traces
         self._ending = ending or Ending()
-        self._meters = Meters()
+        self.meters = Meters()
         self._shelf: Engines = Shelf()
         self._stack = AsyncExitStack()
         self._switch: Switch | None = None
+        self._door: Door | None = None
+        self.lines_at_once = BatchesConfig().at_once
+        """Of batches; as the newest configuration says."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._lasting = AsyncExitStack()
         """What goes on through all generations."""
@@ -102,8 +107,8 @@ class Generations:
         try:
             watch = self._watch(config)
             running = await stack.enter_async_context(start(config, self._shelf, watch, self._store.heard))
-            door = Door(config.limits.wait_ms / 1000)
-            stack.enter_context(self._meters.showing(running.pools, door, running.breakers))
+            door = Door(config.limits.wait_ms / 1000, config.batches.beside)
+            stack.enter_context(self.meters.showing(running.pools, door, running.breakers))
             while_open(stack, try_again(running.media.breaker, running.sounds.warm))
             for engine in running.engines.values():
                 while_open(stack, try_again(engine.breaker, partial(warm, engine)))
@@ -115,7 +120,8 @@ class Generations:
             await stack.aclose()
             raise
         self._keep_batches(House(service.model, service.callers().again, service.limits, service.body_bytes))
-        before, self._stack = self._stack, stack
+        before, self._stack, self.lines_at_once = self._stack, stack, config.batches.at_once
+        before_door, self._door = self._door, door
         if self._switch is None:
             self._switch = Switch(app)
         else:
@@ -123,6 +129,8 @@ class Generations:
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
             await asyncio.sleep(0)  # the switch is thrown
+        if before_door is not None:
+            before_door.background.send_away()  # to this generation: what people come by is its door
         return running
 
     async def renew_on(self, hangup: asyncio.Event, read: Callable[[], Config]) -> None:
@@ -164,7 +172,7 @@ class Generations:
 
     def _watch(self, config: Config) -> Watch | None:
         """Who is told of turns and engines; None: nobody, which costs nothing."""
-        watches: list[Watch] = [self._meters] if config.server.metrics else []
+        watches: list[Watch] = [self.meters] if config.server.metrics else []
         watches += [self._traces] if self._traces is not None else []
         return Watches(watches) if len(watches) > 1 else next(iter(watches), None)
 
@@ -191,6 +199,7 @@ class Generations:
             ),
             documents=Documents(config.limits.pdf_pages, config.limits.pdf_mb, config.limits.wait_ms / 1000),
             door=door,
+            batched=batched(config.batches),
             body_bytes=int(config.limits.body_mb * 1024 * 1024),
             file_bytes=int(config.limits.file_mb * 1024 * 1024),
             files_bytes=int(config.store.files_mb * 1024 * 1024),
@@ -199,7 +208,7 @@ class Generations:
             meta_usage=config.server.meta_usage,
             replies=self._store.replies,
             watch=watch or Watches(),
-            meters=self._meters if config.server.metrics else None,
+            meters=self.meters if config.server.metrics else None,
             traces=self._traces,
             about=about(running),
             better=better(config, running),

@@ -13,17 +13,20 @@ from vivavoce import checking
 from vivavoce.account.counters import InMemory
 from vivavoce.account.first import first_admin
 from vivavoce.account.keys import KeyRing
+from vivavoce.batches.running import Runner
 from vivavoce.checking import LOOPBACK
 from vivavoce.config import Config, ServerConfig, data_folder, refuse
 from vivavoce.core.logs import in_loop
 from vivavoce.generations import Generations, Store, while_open
 from vivavoce.server.ending import Ended, Ending
+from vivavoce.server.lines import Lines
 from vivavoce.server.listening import Server
 from vivavoce.server.protocol import Bounds
 from vivavoce.starting import Running, about, start, start_engines
 from vivavoce.store import clock
 from vivavoce.store.answers import Answers
 from vivavoce.store.batch_states import BatchStates
+from vivavoce.store.batches import Batches
 from vivavoce.store.buckets import Buckets
 from vivavoce.store.completions import Completions
 from vivavoce.store.database import Database
@@ -69,6 +72,9 @@ async def serve(
             running = await ending.unless_told(generations.begin(config))
             if again is not None:
                 while_open(stack, generations.renew_on(hangup, lambda: as_bound(again(), config)))
+            lines = Lines(generations)
+            runner = Runner(kept.lines, lines.ask, lambda: generations.lines_at_once, generations.meters)
+            while_open(stack, ending.unless_told(runner.run()))
             port: int = listener.getsockname()[1]
             await make_first(config.server, kept.keys, first)
             bounds = Bounds(connections=config.limits.connections)
@@ -134,6 +140,7 @@ async def store(config: Config) -> AsyncGenerator[Store, None]:
             completions,
             uploads,
             batches,
+            Batches(database, batches.files),
             Ledger(database),
             counters,
             replies if config.store.replies_hours else None,

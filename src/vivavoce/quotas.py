@@ -33,6 +33,17 @@ class LimitsConfig(Struct, forbid_unknown_fields=True):
     """Whether keys rise through the tiers."""
 
 
+class BatchesConfig(Struct, forbid_unknown_fields=True):
+    """`[batches]`."""
+
+    at_once: Annotated[int, Meta(ge=1, le=1000)] = 8
+    """Lines that are worked on at a time, while nobody talks; fewer where the engines have fewer places."""
+    beside: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Of these, how many go on while somebody does."""
+    price_factor: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """What a line costs, of the model's price; half of it is the original's."""
+
+
 class TierConfig(Struct, forbid_unknown_fields=True):
     """`[tiers.NAME]`: what is unset is as shipped, and without limit in a tier that is not."""
 
@@ -60,6 +71,11 @@ def rules(limits: LimitsConfig, tiers: Mapping[str, TierConfig], budgets: Mappin
     kept = made.values() if limits.promote else [replace(tier, earned=None) for tier in made.values()]
     spent = {name: Budget(_exactly(budget.usd), budget.every) for name, budget in budgets.items()}
     return Rules(tuple(kept), limits.tier, spent)
+
+
+def batched(batches: BatchesConfig) -> Decimal:
+    """What a line of a batch costs, of the price."""
+    return _exactly(batches.price_factor)
 
 
 def tier_names(tiers: Mapping[str, TierConfig]) -> list[str]:

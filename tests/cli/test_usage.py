@@ -102,7 +102,7 @@ def test_a_terminal_gets_a_table_with_a_chart_and_the_days_between(tmp_path: Pat
 
 def test_what_cannot_be_shown_is_told_in_a_line(run: Run) -> None:
     for arguments, told in (
-        (["--by", "colour"], "--by colour: expected any of day, key, project, model, endpoint, status"),
+        (["--by", "colour"], "--by colour: expected any of day, key, project, model, endpoint, status, batch"),
         (["--only", "day=today"], "--only day=today: expected WHAT=NAME"),
         (["--only", "key"], "--only key: expected WHAT=NAME"),
         ([], "no server has kept anything here yet"),

@@ -215,3 +215,5 @@ async def test_all_can_be_sent_away(turns: Turns) -> None:
     turns.door.background.send_away()
     await until(lambda: sorted(turns.gave_way) == ["a", "b"])
     assert turns.door.background.waiting == turns.door.background.inside == 0
+    await turns.wait("c", brain)
+    assert turns.gave_way[2:] == ["c"]

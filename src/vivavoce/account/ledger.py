@@ -9,18 +9,20 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from http import HTTPStatus
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from vivavoce.account.callers import Caller
 from vivavoce.account.grants import Grant
-from vivavoce.account.prices import Cost, cost, written
+from vivavoce.account.lines import Line
+from vivavoce.account.prices import WHOLE, Cost, cost, times, written
 from vivavoce.core.aside import aside
 from vivavoce.core.audio import FRAME_SAMPLES, Pcm
 from vivavoce.core.engines import Transcript
-from vivavoce.core.errors import NotRecorded
-from vivavoce.core.models import Model
+from vivavoce.core.errors import NotRecorded, PublicError
+from vivavoce.core.models import Model, Price
 from vivavoce.core.tokens import text_tokens
 from vivavoce.core.turn import AudioDelta, InputTranscript, Speech, TextDelta, ToolCallDelta, Turn, TurnDone, Usage
 from vivavoce.core.usage import estimated, texts_in
@@ -93,8 +95,20 @@ class Meter:
 class Bill:
     """One request, from its beginning to its row."""
 
-    def __init__(self, ledger: Ledger, caller: Caller, request: str, kind: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        caller: Caller,
+        request: str,
+        kind: str,
+        line: Line | None = None,
+        factor: Decimal = WHOLE,
+    ) -> None:
+        """`line`: of the batch it belongs to, which is given the row in the place of the ledger; `factor`: what it
+        costs, of the price."""
         self._ledger = ledger
+        self._line = line
+        self._factor = factor
         self.caller = caller
         self._request = request
         self._kind = kind
@@ -122,6 +136,16 @@ class Bill:
         if not self._ledger.writable:
             self._entered = True
             raise NotRecorded
+
+    @property
+    def line(self) -> Line | None:
+        """The line of a batch that it is, if it is one."""
+        return self._line
+
+    @property
+    def price(self) -> Price | None:
+        """What its tokens cost; None: nothing."""
+        return times(self._model.price, self._factor) if self._model else None
 
     def held_to(self, grant: Grant) -> None:
         """It may use so much, and gives back what it did not as soon as its row is written."""
@@ -152,7 +176,7 @@ class Bill:
         if entry is None and write is None:
             return
         try:
-            await (write or self._append)(entry)
+            await self._write(entry, write or self._append)
         except (NotRecorded, SQLAlchemyError, OSError) as error:
             log.error("an answer could not be recorded: %s", type(error).__name__)
             raise NotRecorded from None
@@ -160,8 +184,10 @@ class Bill:
             self._entered = True
             await self._give_back(COMPLETED_HTTP)
 
-    async def close(self, status: Status, http: int) -> None:
-        """Write the row of a request that has ended some other way; nothing where it is there."""
+    async def close(self, status: Status, http: int, error: PublicError | None = None) -> None:
+        """Write the row of a request that has ended some other way, by this error; nothing where it is there."""
+        if self._line is not None:
+            self._line.error = error
         if self._entered:
             return
         self._entered = True
@@ -170,9 +196,16 @@ class Bill:
         entry = await self._entry(status, http)
         await self._give_back(http)
         try:
-            await self._append(entry)
-        except (NotRecorded, SQLAlchemyError) as error:
-            log.error("a request that had ended could not be recorded: %s", type(error).__name__)
+            await self._write(entry, self._append)
+        except (NotRecorded, SQLAlchemyError) as failure:
+            log.error("a request that had ended could not be recorded: %s", type(failure).__name__)
+
+    async def _write(self, entry: Entry | None, write: Callable[[Entry | None], Awaitable[None]]) -> None:
+        if self._line is None:
+            await write(entry)
+            return
+        await write(None)
+        self._line.entry = entry or self._line.entry
 
     async def _append(self, entry: Entry | None) -> None:
         if entry is not None:
@@ -181,8 +214,7 @@ class Bill:
     async def _entry(self, status: Status, http: int) -> Entry:
         owed = self._owed(status)
         usage = self.usage = in_all([await meter.usage() for meter in owed])
-        price = self._model.price if self._model else None
-        self.cost = cost(price, usage)
+        self.cost = cost(self.price, usage)
         firsts = [meter.first_audio_s for meter in self._meters if meter.first_audio_s is not None]
         return Entry(
             request=self._request,
@@ -198,7 +230,7 @@ class Bill:
             text_out=usage.text_out,
             audio_out=usage.audio_out,
             reasoning=usage.reasoning,
-            price=written(price),
+            price=written(self.price),
             cost_in=self.cost.read,
             cost_out=self.cost.made,
             status=status,
@@ -208,6 +240,7 @@ class Bill:
             characters=sum(meter.read_so_far() for meter in owed),
             heard_ms=round(1000 * sum(meter.heard_s for meter in owed)),
             said_ms=round(1000 * sum(meter.said_s for meter in owed)),
+            batch=self._line.batch if self._line else None,
         )
 
     async def _give_back(self, http: int) -> None:
@@ -217,7 +250,9 @@ class Bill:
             await self._grant.settle(self.usage, self.cost.all, ours=ours)
 
     def _owed(self, status: Status) -> Sequence[Meter]:
-        """The answers that count: none where nothing is owed."""
+        """The answers that count: none where nothing is owed. What is left of a line's is given to nobody."""
+        if self._line is not None:
+            return self._meters if status == "completed" else ()
         owed = status != "refused" and (status != "failed" or any(meter.begun for meter in self._meters))
         return self._meters if owed else ()
 

@@ -73,18 +73,22 @@ class Limits:
         """The name of every tier."""
         return [tier.name for tier in self._rules.tiers]
 
-    async def admit(self, caller: Caller, model: str, price: Price | None = None) -> Grant:
+    async def admit(self, caller: Caller, model: str, price: Price | None = None, *, in_batch: bool = False) -> Grant:
         """Let a request in; its grant must be settled, whatever comes of it.
 
         Args:
             caller: who asks; whom nothing limits is let in.
             model: the name by which it is counted, the same for all its aliases.
             price: what its tokens cost; None: nothing.
+            in_batch: whether it is a line of a batch: it waited in its queue, and is held to its money alone.
 
         Raises:
             Refused: there is no room for it.
         """
-        account = await self._account(caller, model, price)
+        if in_batch:
+            account = Account(budgets=await self._budgets(caller) if price else ())
+        else:
+            account = await self._account(caller, model, price)
         grant = Grant(self._counters, account, price, lambda spent: self._did(caller.project, spent))
         await grant.enter()
         return grant

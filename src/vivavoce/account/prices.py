@@ -15,6 +15,8 @@ UNIT = Decimal("1e-12")
 """USD: a millionth of a millionth."""
 UNITS_A_TOKEN = 1_000_000
 """What a token costs at a dollar for a million."""
+WHOLE = Decimal(1)
+"""A factor that changes no price."""
 CREDITS_A_DOLLAR = 2_000_000
 """Of the AI/ML API (source: its FAQ, "How can I track my funds?")."""
 
@@ -46,6 +48,14 @@ def cost(price: Price | None, usage: Usage) -> Cost:
     read = usage.text_in * price.text_in + usage.audio_in * price.audio_in
     made = usage.text_out * price.text_out + usage.audio_out * price.audio_out
     return Cost(_units(read), _units(made))
+
+
+def times(price: Price | None, factor: Decimal) -> Price | None:
+    """A price, each of its parts times a factor, exactly."""
+    if price is None or factor == WHOLE:
+        return price
+    each = (price.text_in, price.text_out, price.audio_in, price.audio_out)
+    return Price(*(part * factor for part in each))
 
 
 def usd(units: int) -> Decimal:

@@ -16,7 +16,15 @@ from vivavoce.cli.terminal import fitting, harmless
 
 DAY_S = 86_400
 LONGEST_D = 36_600
-BY = {"day": None, "key": "key", "project": "project", "model": "model", "endpoint": "kind", "status": "status"}
+BY = {
+    "day": None,
+    "key": "key",
+    "project": "project",
+    "model": "model",
+    "endpoint": "kind",
+    "status": "status",
+    "batch": "batch",
+}
 """What usage may be shown by, and its name in the ledger."""
 HEADINGS: dict[str, str] = {
     "requests": "requests",

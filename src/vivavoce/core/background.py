@@ -53,6 +53,7 @@ class Background:
         self._line: Line[_Turn] = Line()
         self._inside: list[_Turn] = []
         """The newest last."""
+        self._closed = False
         self._others = 0
         self._quiet_since = -math.inf
         self._look: asyncio.TimerHandle | None = None
@@ -101,8 +102,8 @@ class Background:
         self._let_in()
 
     def send_away(self) -> None:
-        """Break all of them off, and let none in any more."""
-        self._others += 1
+        """Break all of them off, and have all that come from now on go elsewhere."""
+        self._closed = True
         for each in [*self._inside]:
             self._break_off(each)
         for each in list(self._line):
@@ -111,6 +112,8 @@ class Background:
             each.may.set_result(None)
 
     async def _enter(self, mine: _Turn) -> None:
+        if self._closed:
+            raise GaveWay
         self._line.join(mine, Standing(project=mine.turn.project))
         try:
             self._let_in()

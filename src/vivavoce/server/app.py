@@ -168,7 +168,7 @@ def create_app(service: Service) -> ASGIApp:
     ]
     routes += [Route("/v1", pages.root), Route(f"{FOLDER}{{name}}", playground.file)]
     # Not `Starlette`, whose own error page would come before ours.
-    app: ASGIApp = Billed(Router(routes, redirect_slashes=False), service.ledger)
+    app: ASGIApp = Billed(Router(routes, redirect_slashes=False), service.ledger, service.batched)
     if service.replies is not None:
         app = Idempotent(app, service.replies)
     app = Edge(app, service.access, callers, service.ending, routes)

@@ -1,16 +1,18 @@
 """Has a row written for every request that may cost something, however it ends."""
 
 import asyncio
+from decimal import Decimal
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope
 from starlette.types import Send as AsgiSend
 
 from vivavoce.account.ledger import Bill, Meter
+from vivavoce.account.prices import WHOLE
 from vivavoce.core.errors import PublicError, TryLater
 from vivavoce.core.turn import Send, TurnDone, TurnEvent
 from vivavoce.core.watching import Kind
-from vivavoce.server.caller import caller_of
+from vivavoce.server.caller import caller_of, line_of
 from vivavoce.server.connection import ClientGone
 from vivavoce.server.idempotency import Decided
 from vivavoce.store.ledger import Ledger, Status
@@ -28,9 +30,11 @@ PATHS = {f"{prefix}{path}": kind for path, kind in KINDS.items() for prefix in P
 class Billed:
     """ASGI around the routes, within what answers a request again that was answered before."""
 
-    def __init__(self, app: ASGIApp, ledger: Ledger) -> None:
+    def __init__(self, app: ASGIApp, ledger: Ledger, batched: Decimal = WHOLE) -> None:
+        """`batched`: what a line of a batch costs, of the price."""
         self._app = app
         self._ledger = ledger
+        self._batched = batched
 
     async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
         """Answer one request."""
@@ -38,7 +42,9 @@ class Billed:
         if kind is None:
             await self._app(scope, receive, send)
             return
-        bill = scope["bill"] = Bill(self._ledger, caller_of(scope), scope["request_id"], kind)
+        line = line_of(scope)
+        factor = self._batched if line else WHOLE
+        bill = scope["bill"] = Bill(self._ledger, caller_of(scope), scope["request_id"], kind, line, factor)
         http = 0
 
         async def noting(message: Message) -> None:
@@ -60,7 +66,7 @@ class Billed:
             await bill.close("failed", http or HTTPStatus.SERVICE_UNAVAILABLE)
             raise
         except PublicError as error:
-            await bill.close(_status(error), http or error.status)
+            await bill.close(_status(error), http or error.status, error)
             raise
         except Exception:
             await bill.close("failed", http or HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -6,6 +6,7 @@ from base64 import b64decode
 from starlette.types import Scope
 
 from vivavoce.account.callers import Caller
+from vivavoce.account.lines import LINE, Line
 from vivavoce.wire.operation import ADMINISTRATION, PREFIXES
 
 
@@ -26,6 +27,11 @@ def key_of(scope: Scope) -> str:
 def administers(scope: Scope) -> bool:
     """Whether a request is for whoever has an admin key. What it is answered may be a key."""
     return any(scope["path"].startswith(prefix + ADMINISTRATION) for prefix in PREFIXES)
+
+
+def line_of(scope: Scope) -> Line | None:
+    """The line of a batch that a request is, if it is one."""
+    return scope.get(LINE)
 
 
 def caller_of(scope: Scope) -> Caller:

@@ -23,7 +23,7 @@ from vivavoce.core.errors import (
 )
 from vivavoce.server.aiml import call_of
 from vivavoce.server.arriving import CLOSE
-from vivavoce.server.caller import administers, key_of
+from vivavoce.server.caller import administers, key_of, line_of
 from vivavoce.server.connection import ClientGone
 from vivavoce.server.ending import Ending, ServerEnds
 from vivavoce.server.held import HEADERS
@@ -132,13 +132,14 @@ class Edge:
             raise Forbidden("Pages from elsewhere may not send forms to this server.", code="origin_not_allowed")
 
     async def _caller(self, scope: Scope) -> Caller:
-        key = key_of(scope)
+        line, key = line_of(scope), key_of(scope)
         try:
-            caller = await self._callers.find(key)
+            caller = await (self._callers.again(line.key_id) if line else self._callers.find(key))
         except NoKey:
             raise Unauthorized(NO_KEY) from None
         except WrongKey as wrong:
-            words = f"Incorrect API key provided: {_masked(key)}. {wrong.why}".rstrip()
+            named = line.key_id if line else _masked(key)
+            words = f"Incorrect API key provided: {named}. {wrong.why}".rstrip()
             raise Unauthorized(words, code="invalid_api_key") from None
         if administers(scope) and not caller.admin:
             raise needs_admin()
@@ -203,7 +204,8 @@ class Stamped:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         began = time.monotonic()
-        scope["request_id"] = request_id()
+        line = line_of(scope)
+        scope["request_id"] = line.request if line else request_id()
         stamps = [(b"x-request-id", scope["request_id"].encode()), *_clients_id(scope), *ALWAYS]
 
         async def stamp(message: Message) -> None:

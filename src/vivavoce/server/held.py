@@ -52,7 +52,9 @@ class Held:
         bill, model = self.bill, self.model
         bill.check()
         try:
-            self._grant = await self._limits.admit(bill.caller, model.limited_as or model.name, model.price)
+            self._grant = await self._limits.admit(
+                bill.caller, model.limited_as or model.name, bill.price, in_batch=bill.line is not None
+            )
         except Refused as refused:
             raise self._reached(refused) from None
         bill.held_to(self._grant)

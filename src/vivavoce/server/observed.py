@@ -14,6 +14,7 @@ from vivavoce.core.admission import NobodyThere, TurnedAway
 from vivavoce.core.engines import Responder
 from vivavoce.core.turn import Send, Turn, TurnDone, TurnEvent, Usage
 from vivavoce.core.watching import Kind, Watch, Watching
+from vivavoce.server.caller import line_of
 from vivavoce.server.connection import ClientGone
 from vivavoce.telemetry.meters import Meters
 from vivavoce.telemetry.traces import Traces
@@ -68,7 +69,7 @@ class Observed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or line_of(scope) is not None:  # a line came by no connection
             await self._app(scope, receive, send)
             return
         began, received, sent, status = self._clock(), 0, 0, NO_ANSWER

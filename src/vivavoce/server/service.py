@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TypeAlias
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from vivavoce.account.callers import Caller, Callers
 from vivavoce.account.counters import InMemory
 from vivavoce.account.keys import KeyRing
 from vivavoce.account.limits import Limits, NoHistory
+from vivavoce.account.prices import WHOLE
 from vivavoce.account.rules import Rules
 from vivavoce.core.admission import Door
 from vivavoce.core.models import Model
@@ -74,6 +76,8 @@ class Service:
     """Whether errors have the AI/ML API's keys too, and chats its status."""
     meta_usage: bool = False
     """Whether chats say what they cost, as with the AI/ML API."""
+    batched: Decimal = WHOLE
+    """What a line of a batch costs, of the price."""
     replies: Replies | None = None
     """None: an `Idempotency-Key` is not looked at."""
     patience_s: float = 10.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
 
 from vivavoce.store import clock
 from vivavoce.store.batch_files import BatchFiles, LineResponse, answered, one_line, request_id
@@ -146,6 +146,11 @@ class Batches:
             )
 
         await self._database.write(write)
+
+    async def left(self) -> int:
+        """How many lines are given out, or will be."""
+        found = select(func.count()).select_from(lines.join(batches)).where(self._begun(), ~lines.c.done)
+        return (await self._database.read(found))[0][0]
 
     def _begun(self) -> ColumnElement[bool]:
         """Whether a batch's lines are given out."""

@@ -63,6 +63,10 @@ class Meters:
         self.stage_s = times(
             "stage_seconds", "hear: until all was heard; others: until the first came.", ("engine", "stage")
         )
+        self._lines = counter("batch_lines", "Lines of batches asked, by what came of it.", ("outcome",))
+        self._backlog = self._labelled(
+            prometheus.Gauge, "batch_backlog", "Lines of batches not done: held by this server, and all.", ("of",)
+        )
         self._lookups = counter("cache_lookups", "What was looked for in caches.", ("cache", "result"))
 
     def _labelled(
@@ -95,6 +99,15 @@ class Meters:
                 self._tokens(*of, direction, kind).inc(count)
         if usage.cached:
             self._cached(*of).inc(usage.cached)
+
+    def line(self, outcome: str) -> None:
+        """See `batches.running.Seen`."""
+        self._lines(outcome).inc()
+
+    def backlog(self, held: int, lines: int) -> None:
+        """See `batches.running.Seen`."""
+        self._backlog("held").set(held)
+        self._backlog("all").set(lines)
 
     def request(self, of: tuple[str, str], status: str, seconds: float, sizes: tuple[int, int]) -> None:
         """Count a request by method and route; `sizes`: bytes received and sent."""
