@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "torture.md").read_text(encoding="utf-8")
 RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-PROMISED = {*range(1, 6), *range(7, 10), *range(11, 15), *range(16, 31), *range(32, 39), *range(40, 45), *range(46, 49)}
+PROMISED = {*range(1, 6), *range(7, 10), *range(11, 15), *range(16, 31), *range(32, 39), *range(40, 50)}
 
 
 def functions(file: Path) -> set[str]:
