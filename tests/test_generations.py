@@ -20,9 +20,12 @@ from tests.support.page import Page
 from tests.support.waiting import until
 from vivavoce import main
 from vivavoce.config import Config, ConfigError, load
+from vivavoce.core.background import GaveWay
 from vivavoce.core.turn import Turn
 from vivavoce.engines.child import EngineMissing
 from vivavoce.generations import Generations
+from vivavoce.server.lines import Lines
+from vivavoce.store.batches import Leased
 from vivavoce.testing import Scripted
 
 FILE = """
@@ -100,6 +103,30 @@ async def test_a_request_stays_with_the_engines_it_came_to(
         assert len(b64decode(audio["data"])) > 10_000
     assert before.engines["voice"].pool is after.engines["voice"].pool
     assert before.engines["brain"].itself is not after.engines["brain"].itself
+
+
+async def test_a_line_of_a_batch_goes_on_with_the_newest(
+    generations: Generations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await generations.begin(load(written(tmp_path, "One two three.")))
+    begun, generate = asyncio.Event(), Scripted.generate
+
+    async def hold(self: Any, turn: Turn) -> Any:
+        if not begun.is_set():
+            begun.set()
+            await asyncio.Event().wait()
+        async for event in generate(self, turn):
+            yield event
+
+    monkeypatch.setattr(Scripted, "generate", hold)
+    body = json.dumps(asked()).encode()
+    leased = Leased("batch_a", 1, "a", "/v1/chat/completions", body, "default", None, "talker", 1, 1, "req_a")
+    line = asyncio.create_task(Lines(generations).ask(leased))
+    await begun.wait()
+    await generations.begin(load(written(tmp_path, "Four.")))
+    assert isinstance((await line).line.error, GaveWay)
+    outcome = await Lines(generations).ask(leased)
+    assert json.loads(outcome.body)["choices"][0]["message"]["content"] == "Four."
 
 
 async def test_what_is_the_same_goes_on_and_what_is_not_ends(generations: Generations, tmp_path: Path) -> None:
