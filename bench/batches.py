@@ -32,7 +32,7 @@ from vivavoce.testing.serving import Server, children, serving
 
 MODEL = "gpt-4o-mini-audio-preview"
 MOST = 1.2
-LINES = 500
+LINES = 5000
 WORKED_S = 2.5
 """How long the backlog is worked on before each question: longer than it waits for people to be gone."""
 SCRIPTED = f"""
