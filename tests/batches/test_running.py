@@ -18,7 +18,7 @@ from tests.support.waiting import until
 from vivavoce.account.lines import Line
 from vivavoce.batches.running import TRIES, Outcome, Pace, Runner
 from vivavoce.core.background import GaveWay
-from vivavoce.core.errors import EngineFailed, PublicError, RateLimited
+from vivavoce.core.errors import EngineFailed, NotRecorded, PublicError, RateLimited
 from vivavoce.generations import while_open
 from vivavoce.store import clock
 from vivavoce.store.batch_states import BatchStates
@@ -145,6 +145,14 @@ async def test_what_gives_way_is_asked_until_it_is_answered(desk: Desk) -> None:
     assert desk.seen.lines == {"done": 2, "gave_way": 3 * TRIES}
 
 
+async def test_what_cannot_be_recorded_is_asked_until_it_can_be(desk: Desk) -> None:
+    await desk.batch(1)
+    desk.asked.comes = {1: [NotRecorded() for _ in range(2 * TRIES)]}
+    await desk.work()
+    await ended(desk)
+    assert desk.seen.lines == {"done": 1, "again": 2 * TRIES}
+
+
 @pytest.mark.parametrize("error", [EngineFailed(), RateLimited(0.001)], ids=["failed", "full"])
 async def test_what_fails_for_our_sake_is_tried_again(desk: Desk, error: PublicError) -> None:
     batch = await desk.batch(1)
@@ -233,7 +241,7 @@ async def test_a_database_that_cannot_be_used_for_a_while_loses_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     batch = await desk.batch(3)
-    broken = {"lease": 2, "finish": 2, "renew": 1, "left": 1, "forget_leases": 1}
+    broken = {"lease": 2, "finish": 2, "renew": 1, "left": 1, "forget_leases": 2}
 
     def breaks(name: str) -> Callable[..., Any]:
         works = getattr(desk.lines, name)
@@ -241,7 +249,7 @@ async def test_a_database_that_cannot_be_used_for_a_while_loses_nothing(
         async def work(*given: Any, **more: Any) -> Any:
             if broken[name]:
                 broken[name] -= 1
-                raise OperationalError("", {}, Exception("locked"))
+                raise OperationalError("", {}, Exception("locked")) if broken[name] else NotRecorded
             return await works(*given, **more)
 
         return work
@@ -262,10 +270,10 @@ async def test_leases_that_cannot_be_given_back_end_by_themselves(
     desk.asked.goes_on.clear()
 
     async def broken(*_: Any, **__: Any) -> None:
-        raise OperationalError("", {}, Exception("locked"))
+        raise NotRecorded
 
     monkeypatch.setattr(desk.lines, "give_back", broken)
     await desk.work()
     await until(lambda: desk.asked.now == 1)
     await desk.stop()
-    assert "could not be given back: OperationalError" in caplog.text
+    assert "could not be given back: NotRecorded" in caplog.text

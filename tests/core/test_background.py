@@ -217,3 +217,17 @@ async def test_all_can_be_sent_away(turns: Turns) -> None:
     assert turns.door.background.waiting == turns.door.background.inside == 0
     await turns.wait("c", brain)
     assert turns.gave_way[2:] == ["c"]
+
+
+async def test_where_an_engine_is_given_a_rest_they_wait_until_it_answers(
+    turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "LOOK_S", 0.01)
+    brain = thinks(2)
+    breaker = brain.loads[0].breaker
+    while not breaker.failed():
+        pass
+    await turns.wait("a", brain)
+    assert turns.door.background.waiting == 1
+    breaker.succeeded()
+    await until(lambda: turns.within == ["a"])

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from vivavoce.account.lines import Line
 from vivavoce.core.background import GaveWay
-from vivavoce.core.errors import RateLimited, TryLater
+from vivavoce.core.errors import NotRecorded, RateLimited, TryLater
 from vivavoce.store.batches import Batches, Leased
 
 log = logging.getLogger("vivavoce.batches")
@@ -148,6 +148,9 @@ class Runner:
             outcome = await self._ask(leased)
             if isinstance(outcome.line.error, GaveWay):
                 self._seen.line("gave_way")
+            elif isinstance(outcome.line.error, NotRecorded):  # nor could what it comes to be written down
+                self._seen.line("again")
+                await asyncio.sleep(self._pace.disk_s)
             elif tries < TRIES and _ours(outcome):
                 self._seen.line("again")
                 await asyncio.sleep(min(max(wait_s, _retry_s(outcome)), LONGEST_S))
@@ -165,7 +168,7 @@ class Runner:
         await asyncio.gather(*works.values(), return_exceptions=True)
         try:
             await self._batches.give_back([*works])
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, NotRecorded) as error:
             log.error("lines of batches could not be given back: %s", type(error).__name__)
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -173,7 +176,7 @@ class Runner:
         while True:
             try:
                 await work()
-            except (SQLAlchemyError, OSError) as error:
+            except (SQLAlchemyError, OSError, NotRecorded) as error:
                 log.error("batches cannot be worked on: %s", type(error).__name__)
                 await asyncio.sleep(self._pace.disk_s)
             else:

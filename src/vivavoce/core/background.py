@@ -19,6 +19,8 @@ from vivavoce.core.needs import Need
 
 QUIET_S = 1.0
 """How long nobody has to have been there: who has just been answered may ask again."""
+LOOK_S = 1.0
+"""How often those who wait are looked at, while nobody else is there: of the end of an engine's rest nobody tells."""
 RESERVE = 1
 """Places of an engine that are left free: whoever comes has not to wait for one."""
 
@@ -145,6 +147,8 @@ class Background:
                     load.background.add(waiting.turn)
                 waiting.turn.began = loop.time()
                 waiting.may.set_result(None)
+        if len(self._line) and self._look is None and not self._others:
+            self._look = loop.call_later(LOOK_S, self._let_in)
 
     def _give_way(self) -> None:
         for each in reversed(self._inside.copy()):
@@ -152,9 +156,13 @@ class Background:
                 self._break_off(each)
 
     def _fits(self, need: Need) -> bool:
-        """Whether engines can carry one turn more, and then have a place left: where there is but one, with nobody."""
+        """Whether engines can carry one turn more, and then have a place left: where there is but one, with nobody.
+
+        One that is given a rest, or on trial, carries none.
+        """
         least = 0 if self._others else 1
-        rooms = [(load, max(need.most(load) - RESERVE, least)) for load in need.loads]
+        well = [load for load in need.loads if load.breaker.state == "closed"]
+        rooms = [(load, max(need.most(load) - RESERVE, least)) for load in well]
         return any(len(load.turns) + len(load.background) < room for load, room in rooms)
 
     def _break_off(self, each: _Turn) -> None:
