@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.support.serving import MODEL, Serving
+from tests.support.talker import TALKER
 from vivavoce.account.keys import KeyRing, Wish
 from vivavoce.store.backup import back_up
 from vivavoce.store.database import FILE, Database
@@ -18,16 +19,6 @@ from vivavoce.testing.serving import serving as serving_apart
 CHAT = "/v1/chat/completions"
 AT_ONCE = 6
 LIMIT_S = 60
-CONFIG = """
-[engines.script]
-use = "scripted"
-options = { says = "Hello there. Bye.", speech_ms = 5, token_ms = 1 }
-
-[models.talker]
-think = "script"
-speak = "script"
-price = { text_in = 0.15, text_out = 0.6, audio_in = 10, audio_out = 20 }
-"""
 SPOKEN: dict[str, Any] = {
     "model": "talker",
     "modalities": ["text", "audio"],
@@ -72,7 +63,7 @@ async def a_key(data: Path) -> str:
 async def test_a_backup_made_under_load_is_a_server_with_all_that_was_answered_before(
     serving: Serving, tmp_path: Path
 ) -> None:
-    (tmp_path / "vivavoce.toml").write_text(CONFIG)
+    (tmp_path / "vivavoce.toml").write_text(TALKER)
     data, copy = tmp_path / "data", tmp_path / "copy"
     key = await a_key(data)
     with serving_apart(tmp_path) as server:

@@ -13,6 +13,7 @@ from openai import OpenAI
 from openai.types import Batch
 from sqlalchemy import select
 
+from tests.support.talker import TALKER
 from vivavoce.store.ledger import ledger
 from vivavoce.store.looking import looking
 from vivavoce.testing.serving import serving
@@ -22,16 +23,6 @@ KILLS, LINES = 3, 60
 WRONG = 10
 """Of so many lines one asks for what is not there."""
 LIMIT_S = 300.0
-CONFIG = """
-[engines.script]
-use = "scripted"
-options = { says = "Hello there. Bye.", speech_ms = 5, token_ms = 1 }
-
-[models.talker]
-think = "script"
-speak = "script"
-price = { text_in = 0.15, text_out = 0.6, audio_in = 10, audio_out = 20 }
-"""
 
 
 def line(number: int) -> dict[str, Any]:
@@ -73,7 +64,7 @@ def told(url: str, file: str | None) -> list[dict[str, Any]]:
 
 def killed_again_and_again(folder: Path, lines: int, kills: int) -> None:
     """Have a batch of so many lines done by a server that is killed so often."""
-    (folder / "vivavoce.toml").write_text(CONFIG)
+    (folder / "vivavoce.toml").write_text(TALKER)
     chance = random.Random(45)  # noqa: S311 - the same moments each time, as far as that can be
     with serving(folder) as server:
         batch = started(server.url, lines)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from tests.support.entries import rows
 from tests.support.serving import MODEL, Serving, model
+from tests.support.talker import TALKER
 from tests.support.waiting import until
 from vivavoce.account.keys import Wish
 from vivavoce.store import database as databases
@@ -27,16 +28,6 @@ from vivavoce.testing.serving import serving as serving_apart
 CHAT = "/v1/chat/completions"
 ADMIN_KEYS = "/v1/organization/admin_api_keys"
 SECRET = "a word that nobody else may read"
-CONFIG = """
-[engines.script]
-use = "scripted"
-options = { says = "Hello there. Bye.", speech_ms = 5, token_ms = 1 }
-
-[models.talker]
-think = "script"
-speak = "script"
-price = { text_in = 0.15, text_out = 0.6, audio_in = 10, audio_out = 20 }
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +121,7 @@ async def test_a_stream_that_is_under_way_ends_with_the_error(serving: Serving, 
 
 def test_a_full_disk_is_survived_by_a_server(tmp_path: Path) -> None:
     """No file may grow, which is how a full disk looks; then it may again."""
-    (tmp_path / "vivavoce.toml").write_text(CONFIG)
+    (tmp_path / "vivavoce.toml").write_text(TALKER)
     spoken = {
         "model": "talker",
         "modalities": ["text", "audio"],

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from tests.support.talker import TALKER
 from tests.torture.budget import MINUTES
 from vivavoce.store.database import FILE
 from vivavoce.store.ledger import ledger
@@ -22,15 +23,6 @@ LOCKED_S = 30.0
 AT_ONCE = 8
 LIMIT_S = 60
 CHAT = "/v1/chat/completions"
-CONFIG = """
-[engines.script]
-use = "scripted"
-options = { says = "Hello there. Bye.", speech_ms = 5, token_ms = 1 }
-
-[models.talker]
-think = "script"
-speak = "script"
-"""
 SPOKEN: dict[str, Any] = {
     "model": "talker",
     "modalities": ["text", "audio"],
@@ -76,7 +68,7 @@ def given(folder: Path) -> set[str]:
 
 
 def test_locked_for_half_a_minute_it_gives_nothing_for_nothing_and_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "vivavoce.toml").write_text(CONFIG)
+    (tmp_path / "vivavoce.toml").write_text(TALKER)
     with serving(tmp_path) as server:
         first = asyncio.run(while_it_lasts(server.url, 1))
         with connected(tmp_path) as other:
@@ -90,7 +82,7 @@ def test_locked_for_half_a_minute_it_gives_nothing_for_nothing_and_goes_on(tmp_p
 
 
 def test_read_from_for_half_a_minute_it_goes_on_and_its_log_is_short_again(tmp_path: Path) -> None:
-    (tmp_path / "vivavoce.toml").write_text(CONFIG)
+    (tmp_path / "vivavoce.toml").write_text(TALKER)
     log = tmp_path / "data" / f"{FILE}-wal"
     with serving(tmp_path) as server:
         with connected(tmp_path) as other:
