@@ -15,7 +15,8 @@ import yaml
 from tests.support.nginx import SITE
 from tests.support.serving import Serving, serving
 from vivavoce.server.edge import OPEN
-from vivavoce.server.listening import DRAIN_S, LAST_WORDS_S
+from vivavoce.server.ending import DRAIN_S
+from vivavoce.server.listening import LAST_WORDS_S
 
 __all__ = ["serving"]
 

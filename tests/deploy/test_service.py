@@ -15,7 +15,8 @@ import httpx2
 import pytest
 
 from tests.support.waiting import until
-from vivavoce.server.listening import DRAIN_S, LAST_WORDS_S
+from vivavoce.server.ending import DRAIN_S
+from vivavoce.server.listening import LAST_WORDS_S
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "vivavoce.service"

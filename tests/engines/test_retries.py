@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.engines.conftest import Make
-from tests.support.faulty import CLOSES, HANGS, Faulty, answered, faulty
+from tests.support.faulty import CLOSES, HANGS, Faulty, answered, faulty, holding
 from tests.support.roles import ROLES, Role, think
 from tests.support.upstream import DONE, chunk
 from vivavoce.core.errors import BadRequest, EngineFailed, EngineTimeout, Overloaded, PublicError, RateLimited
@@ -60,17 +60,17 @@ async def test_a_kept_connection_that_was_closed_meanwhile_does_no_harm(server: 
 async def test_one_that_refuses_connections_may_be_there_a_moment_later(
     server: Faulty, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = int(server.url.rsplit(":", 1)[1].removesuffix("/v1"))
     server.says = [WRITTEN]
     server.stop()
+    held = holding()
     pauses: list[float] = []
 
     async def starts(seconds: float) -> None:
         pauses.append(seconds)
-        await server.start(port)
+        await server.start(held)
 
     monkeypatch.setattr("vivavoce.engines.upstream.asyncio.sleep", starts)
-    assert await think(make(base_url=server.url)) == "Hello."
+    assert await think(make(base_url=f"http://127.0.0.1:{held.getsockname()[1]}/v1")) == "Hello."
     assert pauses == [0.01]
 
 

@@ -193,7 +193,7 @@ async def test_a_conversation_over_the_context_is_trimmed_where_that_is_configur
 async def test_endpoints_that_the_page_says_are_not_served_are_unknown(serving: Serving) -> None:
     page = (Path(__file__).parents[2] / "docs" / "compatibility.md").read_text()
     paths = re.findall(r"`(/v1/[^`]+)`", page.split("## Endpoints that are not served")[1].split("\n## ")[0])
-    assert len(paths) > 10
+    assert len(paths) >= 10
     served = await serving()
     for path in paths:
         response = await served.http.post(path, json={})

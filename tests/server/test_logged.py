@@ -96,7 +96,7 @@ async def test_a_client_that_left_is_told_as_such(serving: Serving, heard: Heard
 
 
 async def test_probes_are_not_told_while_all_is_well(serving: Serving, heard: Heard) -> None:
-    served = await serving(ready=lambda: False)
+    served = await serving(missing=lambda: ["voice"])
     for path in ("/health/live", "/health/ready", "/v1/models"):
         await served.http.get(path)
     await until(lambda: len(heard.said) == 2)

@@ -326,7 +326,7 @@ async def test_a_server_that_ends_amid_an_upload_leaves_nothing(serving: Serving
     async with line(served.port) as mine:
         await mine.say(head(8 * MB) + BEFORE + bytes(MB))
         await until(lambda: sum(path.stat().st_size for path in on_disk(tmp_path)) > 0)
-        served.server.should_exit = True
+        served.service.ending.tell()
         assert (await mine.answer())[0] == 503
     await until(lambda: on_disk(tmp_path) == [])
 

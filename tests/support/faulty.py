@@ -1,6 +1,7 @@
 """A server that does what no HTTP library would: answers bytes as they are, and closes connections when told to."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,13 @@ def answered(body: bytes, status: int = 200, *headers: str, length: int | None =
     return "\r\n".join([*lines, "x-kept: yes" if kept else "connection: close", "", ""]).encode() + body
 
 
+def holding() -> socket.socket:
+    """A port at which nobody listens, and which nobody else is given."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    return held
+
+
 class Faulty:
     """Answers each request with the next of `says`, and the last one for ever; keeps what it was asked."""
 
@@ -28,9 +36,11 @@ class Faulty:
         self.url = ""
         self._server: asyncio.Server
 
-    async def start(self, port: int = 0) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self.serve, "127.0.0.1", port)
+    async def start(self, held: socket.socket | None = None) -> None:
+        """Listen: on a free port, or on one that was held for it."""
+        if held is None:
+            held = holding()
+        self._server = await asyncio.start_server(self.serve, sock=held)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
 
     def stop(self) -> None:
