@@ -179,6 +179,14 @@ async def test_no_more_is_kept_than_there_is_room_for_however_many_come_at_once(
     await keep(uploads, upload(31, clock), room=room)
 
 
+async def test_what_came_of_batches_takes_no_room_from_what_is_sent(uploads: Uploads, clock: Clock) -> None:
+    room = 6 + BLOCK_BYTES
+    await keep(uploads, *(upload(number, clock, purpose="batch_output") for number in range(3)))
+    assert await uploads.taken("mine") == 0
+    await keep(uploads, upload(3, clock), room=room)
+    assert await uploads.taken("mine") == room
+
+
 async def test_files_are_there_when_the_store_is_opened_again(tmp_path: Path, clock: Clock) -> None:
     first = await Database.open(tmp_path)
     await keep(await Uploads.open(first, tmp_path / "uploads", clock), upload(1, clock))

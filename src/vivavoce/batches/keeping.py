@@ -24,8 +24,8 @@ from vivavoce.store import clock
 from vivavoce.store.batch_files import Kind, LineError
 from vivavoce.store.batch_rows import Batch
 from vivavoce.store.batch_states import BatchStates
-from vivavoce.store.uploads import Upload, Uploads
-from vivavoce.wire.batches import OUTPUT_PURPOSE, OUTPUT_S, bad_key, over_queue
+from vivavoce.store.uploads import MADE, Upload, Uploads
+from vivavoce.wire.batches import OUTPUT_S, bad_key, over_queue
 
 log = logging.getLogger("vivavoce.batches")
 
@@ -169,7 +169,7 @@ class Keeper:
             return name
         now = int(self._now())
         expires = now + (batch.kept_s or OUTPUT_S)
-        upload = Upload(name, batch.project, f"{batch.id}_{kind}.jsonl", OUTPUT_PURPOSE, size, now, expires)
+        upload = Upload(name, batch.project, f"{batch.id}_{kind}.jsonl", MADE, size, now, expires)
         path = await asyncio.to_thread(self._uploads.temporary)
         try:
             await asyncio.to_thread(_share, self._files.results(batch.id, kind), size, path)

@@ -38,6 +38,8 @@ PLACE_S = 86_400
 """How long it is known where a deleted file stood in the list."""
 ID = re.compile(r"file-[A-Za-z0-9]{8,50}")
 UNFINISHED = ".unfinished"
+MADE = "batch_output"
+"""The purpose of what no client sent."""
 
 uploads = Table(
     "uploads",
@@ -129,7 +131,7 @@ class Uploads:
         Args:
             upload: what it is to be.
             source: made by `temporary`. Where it cannot be kept, whoever made it deletes what is left of it.
-            room: bytes of all that the project may have with it; None: of any number.
+            room: bytes of all that the project may have with it, as `taken` counts; None: of any number.
 
         Raises:
             NoRoom: there would be more.
@@ -153,7 +155,7 @@ class Uploads:
         await self._database.write(write)
 
     async def taken(self, project: str) -> int:
-        """Bytes of all that a project keeps."""
+        """Bytes of all that a project keeps, but for what came of its batches."""
         rows = await self._database.read(_size_of(project))
         return rows[0].size or 0
 
@@ -229,8 +231,10 @@ def _kept(row: Row[Any]) -> Upload:
 
 
 def _size_of(project: str) -> Any:
+    """Of what the project's clients sent: what came of its batches is beside that."""
     size = func.sum(uploads.c.size + BLOCK_BYTES).label("size")
-    return select(size).where(uploads.c.project == project, uploads.c.filename.is_not(None))
+    sent = and_(uploads.c.filename.is_not(None), uploads.c.purpose != MADE)
+    return select(size).where(uploads.c.project == project, sent)
 
 
 def _taken(connection: Connection, project: str) -> int:

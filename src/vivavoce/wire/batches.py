@@ -28,7 +28,6 @@ PURPOSE = "batch"
 """Of an input file."""
 OUTPUT_S = 30 * 86_400
 """How long what comes of a batch is kept where nothing is said of it."""
-OUTPUT_PURPOSE = "batch_output"
 SHOWN_CHARACTERS = 64
 SUPPORTED = {
     "endpoint": (
