@@ -74,6 +74,7 @@ async def serve(
                 while_open(stack, generations.renew_on(hangup, lambda: as_bound(again(), config)))
             lines = Lines(generations)
             runner = Runner(kept.lines, lines.ask, lambda: generations.lines_at_once, generations.meters)
+            kept.batches.wake = runner.wake
             while_open(stack, ending.unless_told(runner.run()))
             port: int = listener.getsockname()[1]
             await make_first(config.server, kept.keys, first)

@@ -90,6 +90,7 @@ class Desk:
 
     async def work(self, at_once: int = 4, pace: Pace = SOON) -> Runner:
         runner = Runner(self.lines, self.asked, lambda: at_once, self.seen, pace)
+        self.states.wake = runner.wake
         while_open(self._stack, runner.run())
         return runner
 
@@ -211,12 +212,19 @@ async def test_whoever_begins_takes_what_one_that_died_had(desk: Desk) -> None:
 async def test_the_lines_of_a_cancelled_batch_are_dropped(desk: Desk) -> None:
     batch = await desk.batch(2)
     desk.asked.goes_on.clear()
-    runner = await desk.work()
+    await desk.work(pace=Pace(look_s=3600))
     await until(lambda: desk.asked.now == 2)
     await desk.states.cancel(batch, "mine")
-    runner.wake()
     await until(lambda: desk.asked.now == 0)
     assert desk.seen.lines == {}
+
+
+async def test_a_batch_that_begins_is_not_kept_waiting(desk: Desk) -> None:
+    await desk.work(pace=Pace(look_s=3600))
+    await until(lambda: bool(desk.seen.left))
+    await desk.batch(2)
+    await ended(desk)
+    assert desk.asked.times == {1: 1, 2: 1}
 
 
 async def test_lines_are_held_for_as_long_as_they_are_worked_on(desk: Desk) -> None:

@@ -64,6 +64,8 @@ class BatchStates:
         self._listed = Listed(database, batches, batches.c.created_at, TOLD)
         self.changed = asyncio.Event()
         """Set where somebody made or cancelled a batch."""
+        self.wake: Callable[[], None] = lambda: None
+        """Wakes who works on lines: there are some, or some are not to be worked on any more."""
 
     @classmethod
     async def open(cls, database: Database, folder: Path, now: Callable[[], float] = clock.now) -> "BatchStates":
@@ -155,6 +157,7 @@ class BatchStates:
         for at in range(0, len(asked), AT_ONCE):
             await self._database.write(partial(_add, mine=mine, asked=asked[at : at + AT_ONCE]))
         await self._database.write(start)
+        self.wake()
         return begun
 
     async def fail(self, batch_id: str, model: str | None, errors: Sequence[dict[str, Any]]) -> None:
@@ -169,6 +172,7 @@ class BatchStates:
         cancelling = {"status": "cancelling", "ending": "cancelled", "cancelling_at": int(self.now())}
         await self._change(and_(mine, alive), cancelling)
         self.changed.set()
+        self.wake()
         return await self.find(batch_id, project)
 
     async def expire(self) -> None:
