@@ -119,7 +119,8 @@ class Generations:
         except BaseException:
             await stack.aclose()
             raise
-        self._keep_batches(House(service.model, service.callers().again, service.limits, service.body_bytes))
+        about_it = (service.model, service.callers().again, service.limits, service.body_bytes)
+        self._keep_batches(House(*about_it, lambda: door.background.somebody))
         before, self._stack, self.lines_at_once = self._stack, stack, config.batches.at_once
         before_door, self._door = self._door, door
         if self._switch is None:

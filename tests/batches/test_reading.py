@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.serving import MODEL, model
-from vivavoce.batches.reading import read, tokens
+from vivavoce.batches.reading import SLOWLY_LINES, SLOWLY_S, read, tokens
 from vivavoce.wire.batches import MOST_BYTES, MOST_LINES
 
 CHAT = "/v1/chat/completions"
@@ -35,6 +35,15 @@ def test_fifty_thousand_lines_are_taken_and_one_more_is_not(tmp_path: Path) -> N
     assert (len(asked.lines), asked.errors) == (50_000, [])
     asked = read(written(tmp_path / "in", MOST_LINES + 1), CHAT, lambda _: model(), 1000)
     assert [(each.code, each.line) for each in asked.errors] == [("too_many_tasks", 50_001)]
+
+
+def test_it_is_read_slowly_while_somebody_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    here = iter([True, False, True])
+    asked = read(written(tmp_path / "in", 3 * SLOWLY_LINES), CHAT, lambda _: model(), 1000, lambda: next(here))
+    assert len(asked.lines) == 3 * SLOWLY_LINES
+    assert slept == [SLOWLY_S, SLOWLY_S]
 
 
 def test_two_hundred_megabytes_are_taken_and_a_byte_more_is_not(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ class House:
     limits: Limits
     line_bytes: int
     """As long as a line may be."""
+    somebody: Callable[[], bool] = lambda: False
+    """Whether somebody is there for whom reading and ending batches is to go slowly."""
 
 
 class Keeper:
@@ -67,8 +69,8 @@ class Keeper:
         self._states = states
         self._files = states.files
         self._uploads = uploads
-        self._house = house
         self._now = now
+        self.use(house)
         self._said = ""
 
     def use(self, house: House) -> None:
@@ -124,7 +126,12 @@ class Keeper:
             await self._states.fail(batch.id, None, [msgspec.to_builtins(bad_key(str(wrong)))])
             return
         asked = await asyncio.to_thread(
-            read, self._files.input(batch.id), batch.endpoint, lambda name: house.model(name, caller), house.line_bytes
+            read,
+            self._files.input(batch.id),
+            batch.endpoint,
+            lambda name: house.model(name, caller),
+            house.line_bytes,
+            house.somebody,
         )
         model = asked.model
         if asked.errors or model is None:

@@ -1,5 +1,6 @@
 """Reads the input of a batch: every line, before any is worked on."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -12,6 +13,8 @@ from vivavoce.core.usage import MESSAGE_TOKENS, PROMPT_TOKENS
 from vivavoce.store.batch_states import Line
 from vivavoce.wire.batches import MOST_BYTES, MOST_ERRORS, MOST_LINES, BatchError, InputLine, read_line
 
+SLOWLY_LINES, SLOWLY_S = 32, 0.01
+"""While somebody is there, so long a pause after so many lines."""
 BYTES_A_TOKEN = 4
 """Of text, about: it is not read word by word, for it may be 200 MB."""
 
@@ -27,7 +30,13 @@ class Asked:
     """The first of them."""
 
 
-def read(path: Path, endpoint: str, model: Callable[[str], Model], line_bytes: int) -> Asked:
+def read(
+    path: Path,
+    endpoint: str,
+    model: Callable[[str], Model],
+    line_bytes: int,
+    somebody: Callable[[], bool] = lambda: False,
+) -> Asked:
     """Read an input; it takes a thread's time.
 
     Args:
@@ -35,6 +44,7 @@ def read(path: Path, endpoint: str, model: Callable[[str], Model], line_bytes: i
         endpoint: what its lines must be for.
         model: finds a model by its name, or raises `PublicError`.
         line_bytes: as long as a line may be.
+        somebody: whether somebody is there for whom it goes slowly.
 
     Raises:
         OSError: it cannot be read.
@@ -42,7 +52,7 @@ def read(path: Path, endpoint: str, model: Callable[[str], Model], line_bytes: i
     if path.stat().st_size > MOST_BYTES:
         words = f"The input file is too large: a batch takes at most {MOST_BYTES} bytes."
         return Asked(errors=[BatchError("file_too_large", words)])
-    reader = _Reader(endpoint, model, line_bytes)
+    reader = _Reader(endpoint, model, line_bytes, somebody)
     with path.open("rb") as file:
         reader.read(file)
     return reader.asked
@@ -51,7 +61,10 @@ def read(path: Path, endpoint: str, model: Callable[[str], Model], line_bytes: i
 class _Reader:
     """Reads one input."""
 
-    def __init__(self, endpoint: str, model: Callable[[str], Model], line_bytes: int) -> None:
+    def __init__(
+        self, endpoint: str, model: Callable[[str], Model], line_bytes: int, somebody: Callable[[], bool]
+    ) -> None:
+        self._somebody = somebody
         self.asked = Asked()
         self._endpoint = endpoint
         self._model = model
@@ -62,6 +75,8 @@ class _Reader:
     def read(self, file: BinaryIO) -> None:
         asked = self.asked
         for number, offset, line in _lines(file, self._line_bytes):
+            if number % SLOWLY_LINES == 0 and self._somebody():
+                time.sleep(SLOWLY_S)
             try:
                 if len(self._seen) == MOST_LINES:
                     words = f"The input file holds too many requests: a batch takes at most {MOST_LINES}."

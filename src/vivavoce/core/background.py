@@ -92,6 +92,11 @@ class Background:
             self._forget(mine)
             self._let_in()
 
+    @property
+    def somebody(self) -> bool:
+        """Whether another turn is there."""
+        return self._others > 0
+
     def somebody_came(self) -> None:
         """Another turn is there, at the door or inside; those that have to give way do."""
         self._others += 1

@@ -11,6 +11,8 @@ from vivavoce.store.batch_rows import AT_ONCE, ENDED, batches, lines
 from vivavoce.store.database import Database
 from vivavoce.store.sweeping import commit_without_trace
 
+SLOWLY_S = 0.3
+"""While somebody is there, so long a pause after as many lines as are written at once."""
 KEPT_S = 30 * 86_400
 """How long a batch that ended is told of, after it would have expired."""
 LOST = {"code": "server_error", "message": "The files of this batch are gone.", "param": None, "line": None}
@@ -24,6 +26,13 @@ class BatchRemains:
         self._database = database
         self._files = files
         self._now = now
+        self.somebody: Callable[[], bool] = lambda: False
+        """Whether somebody is there for whom it goes slowly."""
+
+    async def slowly(self) -> None:
+        """After many lines were written: leave the machine to those who are there."""
+        if self.somebody():
+            await asyncio.sleep(SLOWLY_S)
 
     async def clean(self, batch_id: str) -> None:
         """Delete what a batch that ended has left: its lines, and its files. Its results are elsewhere."""
@@ -40,6 +49,7 @@ class BatchRemains:
 
         while left:
             await self._database.write(write)
+            await self.slowly()
         await asyncio.to_thread(self._files.delete, batch_id)
 
     async def sweep(self) -> None:

@@ -156,6 +156,7 @@ class BatchStates:
         await self._database.write(forget)
         for at in range(0, len(asked), AT_ONCE):
             await self._database.write(partial(_add, mine=mine, asked=asked[at : at + AT_ONCE]))
+            await self.remains.slowly()
         await self._database.write(start)
         self.wake()
         return begun
@@ -200,6 +201,7 @@ class BatchStates:
 
         while left:
             await self._database.write(write)
+            await self.remains.slowly()
 
     async def close(self, batch_id: str, files: dict[Kind, str | None]) -> bool:
         """End a batch of `ending`, with the files of what came of it; false where that was done before."""
