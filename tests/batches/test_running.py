@@ -132,7 +132,7 @@ async def test_every_line_has_one_result_and_one_row(desk: Desk) -> None:
     assert told["error"] == []
     assert desk.asked.most == 4
     assert set((await desk.rows()).values()) == {1}
-    assert desk.seen.lines == {"done": 9}
+    await until(lambda: desk.seen.lines == {"done": 9})
     assert desk.seen.left[0][0] == 0
 
 
@@ -143,7 +143,7 @@ async def test_what_gives_way_is_asked_until_it_is_answered(desk: Desk) -> None:
     await ended(desk)
     assert len((await desk.told(batch))["output"]) == 2
     assert desk.asked.times == {1: 3 * TRIES + 1, 2: 1}
-    assert desk.seen.lines == {"done": 2, "gave_way": 3 * TRIES}
+    await until(lambda: desk.seen.lines == {"done": 2, "gave_way": 3 * TRIES})
 
 
 async def test_what_cannot_be_recorded_is_asked_until_it_can_be(desk: Desk) -> None:
@@ -151,7 +151,7 @@ async def test_what_cannot_be_recorded_is_asked_until_it_can_be(desk: Desk) -> N
     desk.asked.comes = {1: [NotRecorded() for _ in range(2 * TRIES)]}
     await desk.work()
     await ended(desk)
-    assert desk.seen.lines == {"done": 1, "again": 2 * TRIES}
+    await until(lambda: desk.seen.lines == {"done": 1, "again": 2 * TRIES})
 
 
 @pytest.mark.parametrize("error", [EngineFailed(), RateLimited(0.001)], ids=["failed", "full"])
@@ -173,7 +173,7 @@ async def test_what_fails_again_and_again_has_failed(desk: Desk, monkeypatch: py
     (failed,) = (await desk.told(batch))["error"]
     assert failed["response"]["status_code"] == 500
     assert desk.asked.times == {1: TRIES}
-    assert desk.seen.lines == {"failed": 1, "again": TRIES - 1}
+    await until(lambda: desk.seen.lines == {"failed": 1, "again": TRIES - 1})
     assert len(await desk.rows()) == 1
 
 
