@@ -39,6 +39,8 @@ class Asked:
         self.goes_on.set()
         self.comes: dict[int, list[PublicError]] = {}
         """By line: what it comes to first."""
+        self.settled: list[bool] = []
+        """Of each answer, whether its batch was given it."""
 
     async def __call__(self, leased: Leased) -> Outcome:
         self.times[leased.number] += 1
@@ -56,7 +58,11 @@ class Asked:
             line.entry = entry(request=leased.request_id, batch=leased.batch, status="failed", http=status)
             return Outcome(status, b'{"error": {}}', line)
         line.entry = entry(request=leased.request_id, batch=leased.batch, text_in=3)
+        line.settles = self._settles
         return Outcome(200, b'{"said": "hello"}', line)
+
+    async def _settles(self, given: bool) -> None:
+        self.settled.append(given)
 
 
 class Seen:
@@ -134,6 +140,22 @@ async def test_every_line_has_one_result_and_one_row(desk: Desk) -> None:
     assert set((await desk.rows()).values()) == {1}
     await until(lambda: desk.seen.lines == {"done": 9})
     assert desk.seen.left[0][0] == 0
+
+
+async def test_what_is_answered_too_late_is_not_paid_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = await desk.batch(2)
+    desk.asked.goes_on.clear()
+    await desk.work()
+    await until(lambda: desk.asked.now == 2)
+    await desk.states.cancel(batch, "mine")
+    monkeypatch.setattr(desk.lines, "renew", lambda held, _: _all(held))  # it has not been told yet
+    desk.asked.goes_on.set()
+    await until(lambda: len(desk.asked.settled) == 2)
+    assert (await desk.rows()).total() == desk.asked.settled.count(True)
+
+
+async def _all(held: Any) -> Any:
+    return held
 
 
 async def test_what_gives_way_is_asked_until_it_is_answered(desk: Desk) -> None:

@@ -141,6 +141,17 @@ async def test_a_batch_goes_on_though_its_file_is_deleted(desk: Desk) -> None:
     assert json.loads(leased.body) == line("a")["body"]
 
 
+async def test_a_batch_whose_copy_is_gone_before_it_was_read_fails(desk: Desk) -> None:
+    made = await desk.create(line("a"))
+    desk.keeper._files.input(made.id).unlink()
+    await desk.keeper.step()
+    failed = await desk.look(made)
+    assert failed.status == "failed"
+    assert failed.errors is not None
+    assert failed.errors.data is not None
+    assert failed.errors.data[0].message == "The files of this batch are gone."
+
+
 async def test_results_are_kept_as_long_as_was_asked(desk: Desk) -> None:
     made = await desk.created(line("a"), output_expires_after={"anchor": "created_at", "seconds": 3600})
     (leased,) = await desk.lease()

@@ -179,6 +179,17 @@ async def test_budgets_do_hold_and_are_charged_what_a_line_costs(serving: Servin
     assert entry_of(outcome).cost_in + entry_of(outcome).cost_out == 0
 
 
+@pytest.mark.parametrize("given", [True, False])
+async def test_a_budget_pays_for_what_a_batch_was_given(serving: Serving, given: bool) -> None:
+    served = await serving(models={MODEL: replace(model(), price=MINI)}, limits=limited(budget="0.003"), batched=HALF)
+    key, statuses = await made(served), set[int]()
+    for _ in range(60):
+        outcome = await lines(served).ask(leased(served.say(), key=key))
+        statuses.add(outcome.status)
+        await outcome.line.settle(given=given)
+    assert statuses == ({200, 429} if given else {200})
+
+
 async def test_a_line_gives_way_and_owes_nothing(serving: Serving) -> None:
     stuck = Stuck("prompt")
     served = await serving(models={MODEL: replace(model(think=stuck), price=MINI)})

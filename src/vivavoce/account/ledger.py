@@ -182,7 +182,10 @@ class Bill:
             raise NotRecorded from None
         if entry is not None:
             self._entered = True
-            await self._give_back(COMPLETED_HTTP)
+            if self._line is None:
+                await self._give_back(COMPLETED_HTTP)
+            else:
+                self._line.settles = self._settle_line
 
     async def close(self, status: Status, http: int, error: PublicError | None = None) -> None:
         """Write the row of a request that has ended some other way, by this error; nothing where it is there."""
@@ -248,6 +251,11 @@ class Bill:
         if self._grant is not None:
             ours = http >= HTTPStatus.INTERNAL_SERVER_ERROR
             await self._grant.settle(self.usage, self.cost.all, ours=ours)
+
+    async def _settle_line(self, given: bool) -> None:
+        if not given:
+            self.usage, self.cost = Usage(), Cost()
+        await self._give_back(COMPLETED_HTTP)
 
     def _owed(self, status: Status) -> Sequence[Meter]:
         """The answers that count: none where nothing is owed. What is left of a line's is given to nobody."""

@@ -1,5 +1,6 @@
 """A line of a batch, as the request that it is."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from vivavoce.core.errors import PublicError
@@ -22,3 +23,11 @@ class Line:
     """Its row in the ledger, once it is made; whoever works on the line writes it."""
     error: PublicError | None = None
     """Why it was not answered, where it was not."""
+    settles: Callable[[bool], Awaitable[None]] | None = None
+    """Settles what was granted to it, where it was answered."""
+
+    async def settle(self, *, given: bool) -> None:
+        """Say whether its answer is its batch's now: only then does it cost anything. The first time counts."""
+        settles, self.settles = self.settles, None
+        if settles is not None:
+            await settles(given)

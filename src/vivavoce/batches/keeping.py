@@ -22,6 +22,7 @@ from vivavoce.core.errors import TryLater, trail
 from vivavoce.core.models import Model
 from vivavoce.store import clock
 from vivavoce.store.batch_files import Kind, LineError
+from vivavoce.store.batch_remains import LOST
 from vivavoce.store.batch_rows import Batch
 from vivavoce.store.batch_states import BatchStates
 from vivavoce.store.uploads import MADE, Upload, Uploads
@@ -125,14 +126,18 @@ class Keeper:
         except (NoKey, WrongKey) as wrong:
             await self._states.fail(batch.id, None, [msgspec.to_builtins(bad_key(str(wrong)))])
             return
-        asked = await asyncio.to_thread(
-            read,
-            self._files.input(batch.id),
-            batch.endpoint,
-            lambda name: house.model(name, caller),
-            house.line_bytes,
-            house.somebody,
-        )
+        try:
+            asked = await asyncio.to_thread(
+                read,
+                self._files.input(batch.id),
+                batch.endpoint,
+                lambda name: house.model(name, caller),
+                house.line_bytes,
+                house.somebody,
+            )
+        except FileNotFoundError:
+            await self._states.fail(batch.id, None, [LOST])
+            return
         model = asked.model
         if asked.errors or model is None:
             await self._fail(batch, asked)

@@ -99,24 +99,29 @@ class Runner:
         try:
             while True:
                 self._woken.clear()
-                await self._patiently(self._renew)
-                await self._patiently(self._take)
+                await self._patiently(self._step)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._pace.look_s):
                         await self._woken.wait()
         finally:
             await self._end()
 
+    async def _step(self) -> None:
+        await self._renew()  # first: its own lines, whose time is over, would be given to it again
+        await self._take()
+
     async def _renew(self) -> None:
         """Have more time for what is worked on, if it is time; drop what is not to be."""
         now = asyncio.get_running_loop().time()
         if now < self._renew_at:
             return
-        self._renew_at = now + self._pace.lease_s / 3
-        self._seen.backlog(len(self._works), await self._batches.left())
-        if not self._works:
-            return
-        held = set(await self._batches.renew([*self._works], self._pace.lease_s))
+        self._renew_at = now + self._pace.lease_s / 3  # whoever wakes it from here on wants it again
+        try:
+            self._seen.backlog(len(self._works), await self._batches.left())
+            held = set(await self._batches.renew([*self._works], self._pace.lease_s)) if self._works else set[Leased]()
+        except BaseException:
+            self._renew_at = 0.0
+            raise
         dropped = [work for leased, work in self._works.items() if leased not in held]
         for work in dropped:
             work.cancel()
@@ -137,7 +142,17 @@ class Runner:
     async def _work(self, leased: Leased) -> None:
         outcome = await self._asked(leased)
         done = HTTPStatus.OK <= outcome.status < HTTPStatus.MULTIPLE_CHOICES
-        await self._patiently(lambda: self._finish(leased, outcome))
+        given = False
+
+        async def finish() -> None:
+            nonlocal given
+            entry = outcome.line.entry
+            given = await self._batches.finish(leased, outcome.status, leased.request_id, outcome.body, entry)
+
+        try:
+            await self._patiently(finish)
+        finally:
+            await outcome.line.settle(given=given)
         self._seen.line("done" if done else "failed")
 
     async def _asked(self, leased: Leased) -> Outcome:
@@ -157,9 +172,6 @@ class Runner:
                 wait_s, tries = 4 * wait_s, tries + 1
             else:
                 return outcome
-
-    async def _finish(self, leased: Leased, outcome: Outcome) -> None:
-        await self._batches.finish(leased, outcome.status, leased.request_id, outcome.body, outcome.line.entry)
 
     async def _end(self) -> None:
         works = dict(self._works)

@@ -36,12 +36,15 @@ class Lines:
             call = asyncio.create_task(self._called(_scope(leased, line), _body(leased.body), answer))
         try:
             await asyncio.wait([call])
-        finally:
+        except asyncio.CancelledError:
             call.cancel()
             await asyncio.wait([call])
+            await line.settle(given=False)
+            raise
         call.result()  # no error of a request comes as far as this
         if answer.too_large:
             line.entry = None if line.entry is None else _unowed(line.entry)
+            await line.settle(given=False)
             line.error = BadRequest("The answer to this line is larger than any may be.", code="answer_too_large")
             return Outcome(line.error.status, errors.body(line.error), line)
         return Outcome(answer.status, await answer.json(), line)
