@@ -167,3 +167,18 @@ async def test_the_log_stays_short_though_somebody_reads_without_end(
 async def test_the_log_is_emptied_now_and_then(database: Database, tmp_path: Path) -> None:
     await Ledger(database).append(entry(1))
     await until(lambda: (tmp_path / f"{FILE}-wal").stat().st_size == 0)
+
+
+async def test_closed_in_the_moment_it_is_found_to_be_locked_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "SETTINGS", [*SETTINGS, "busy_timeout=50"])
+    opened = await Database.open(tmp_path)
+    with connected(tmp_path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.create_task(Ledger(opened).append(entry(1)))
+        await asyncio.sleep(0.02)  # it is at work
+        async with asyncio.timeout(5):
+            await opened.close()
+    with pytest.raises(NotRecorded):
+        await writing

@@ -56,7 +56,8 @@ class Upkeep:
         while True:
             if self.well:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._called.wait(), CHECK_S)
+                    async with asyncio.timeout(CHECK_S):  # `wait_for` of 3.11 passes over the end where both come at once
+                        await self._called.wait()
                 self._called.clear()
             if not self.well:
                 await asyncio.sleep(AGAIN_S)
