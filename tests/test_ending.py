@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +13,7 @@ import pytest
 
 from tests.support.program import Program, gone, program
 from tests.support.waiting import until
+from vivavoce.store.database import FILE
 
 CONFIG = """
 [server]
@@ -99,6 +102,21 @@ async def test_told_twice_it_ends_at_once_and_tells_every_reader(folder: Path) -
         assert [said.startswith('data: {"error":') for said in last] == [True] * STREAMS
         assert gone(engines)
         assert server.left_behind == []
+
+
+async def test_told_twice_while_the_database_is_locked_it_tells_every_reader_and_ends(folder: Path) -> None:
+    async with program(folder, config(ENDLESS, drain_s=600)) as server:
+        await server.listens()
+        (path,) = folder.rglob(FILE)
+        async with client(server) as http:
+            reading = await streams(http, 3)
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                server.send(signal.SIGTERM)
+                server.send(signal.SIGINT)
+                last = await asyncio.gather(*reading)
+                assert await server.ended() == 0
+        assert [said.startswith('data: {"error":') for said in last] == [True] * 3
 
 
 async def test_killed_it_leaves_nothing_and_starts_again_at_once(folder: Path) -> None:

@@ -24,6 +24,8 @@ KINDS: dict[str, Kind] = {
     "/audio/transcriptions": "transcription",
     "/audio/translations": "translation",
 }
+ROW_S = 0.5
+"""How long a request that the server's end cancels waits for its row: less than it has for its last words."""
 PATHS = {f"{prefix}{path}": kind for path, kind in KINDS.items() for prefix in PREFIXES}
 
 
@@ -63,7 +65,9 @@ class Billed:
             await bill.close("cancelled", http)
             raise
         except asyncio.CancelledError:
-            await bill.close("failed", http or HTTPStatus.SERVICE_UNAVAILABLE)
+            # The server ends. Its reader is told, also where the row has to wait for the database.
+            closing = asyncio.create_task(bill.close("failed", http or HTTPStatus.SERVICE_UNAVAILABLE))
+            await asyncio.wait({closing}, timeout=ROW_S)
             raise
         except PublicError as error:
             await bill.close(_status(error), http or error.status, error)

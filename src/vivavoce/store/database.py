@@ -56,6 +56,8 @@ class Database:
         self._upkeep = Upkeep(path, self.write)
         self._tasks: list[asyncio.Task[None]] = []
         """The writer first."""
+        self._closed = False
+        """Whether nobody writes any more."""
 
     @classmethod
     async def open(cls, folder: Path, *, beside: bool = False) -> "Database":
@@ -95,6 +97,7 @@ class Database:
         """Finish the writes that wait, then close."""
         if self._tasks:
             await self._jobs.join()
+            self._closed = True
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
@@ -113,6 +116,8 @@ class Database:
         Raises:
             NotRecorded: the database or the disk does not take it. Whatever else is wrong the job has raised.
         """
+        if self._closed:
+            raise NotRecorded
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await self._jobs.put((job, done))
         await done
