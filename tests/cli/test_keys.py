@@ -72,6 +72,15 @@ def test_a_key_is_made_printed_once_listed_put_anew_and_revoked(run: Run, tmp_pa
             assert not path.is_file() or each.text.strip().encode() not in path.read_bytes()
 
 
+def test_whoever_looks_after_a_server_need_not_know_the_keys_of_its_engines(run: Run, tmp_path: Path) -> None:
+    elsewhere = '[engines.up]\nuse = "openai"\noptions = { base_url = "http://localhost:1/v1", api_key = "$NOT_SET" }\n'
+    (tmp_path / "vivavoce.toml").write_text(elsewhere + SCRIPTED)
+    for arguments in (["keys", "create", "phone"], ["keys", "list"], ["usage"], ["backup", "copy"]):
+        assert run(*arguments).code == 0, arguments
+    refused = run("config", "check")
+    assert (refused.code, "$NOT_SET is not set" in refused.err + refused.text) == (1, True)
+
+
 def test_an_admin_key_belongs_to_no_project(run: Run) -> None:
     assert run("keys", "create", "boss", "--admin").text.startswith("sk-vv-admin-")
     run("keys", "create", "phone")

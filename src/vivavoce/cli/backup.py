@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vivavoce import config as configuration
-from vivavoce.cli.common import ConfigOption, plain_errors
+from vivavoce.cli.common import ConfigOption, plain_errors, unstarted
 from vivavoce.cli.terminal import Progress, aside
 
 
@@ -22,7 +22,7 @@ def backup(
         from vivavoce.catalogue.files import in_units  # noqa: PLC0415 - help is quick
         from vivavoce.store.backup import back_up  # noqa: PLC0415
 
-        folder = configuration.data_folder(configuration.load(configuration.find(config)).store)
+        folder = configuration.data_folder(unstarted(config).store)
         with Progress(f"copying {folder}"):
             copied = back_up(folder, target.expanduser())
         aside(f"{target}: the database and {copied.files} files, {in_units(copied.size)}")

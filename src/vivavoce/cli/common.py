@@ -91,7 +91,7 @@ def settle(
         FetchFailed: the file cannot be had.
     """
     loaded, problems = configuration.read(configuration.find(path))
-    settled = _whole(loaded, think)
+    settled = whole(loaded, think)
     if serving is not None:
         settled.server = msgspec.structs.replace(settled.server, **serving)
         problems += _checked(settled)
@@ -103,6 +103,19 @@ def settle(
     return settled
 
 
+def unstarted(path: Path | None) -> Config:
+    """The configuration, for a command that starts no engine: variables that only these need may be unset.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    loaded, found = configuration.read(configuration.find(path))
+    unset = loaded.source.unset if loaded.source else ()
+    theirs = [loaded.problem(*mistake) for mistake in unset if mistake[0][0] == "engines"]
+    refuse(problem for problem in found if problem not in theirs)
+    return loaded
+
+
 def problems(path: Path) -> list[Problem]:
     """Everything that is wrong with a file, or may be, by line; nothing is started.
 
@@ -110,10 +123,11 @@ def problems(path: Path) -> list[Problem]:
         ConfigError: it is not TOML.
     """
     loaded, found = configuration.read(path)
-    return in_order([*found, *_checked(_whole(loaded, None))])
+    return in_order([*found, *_checked(whole(loaded, None))])
 
 
-def _whole(loaded: Config, think: str | None) -> Config:
+def whole(loaded: Config, think: str | None = None) -> Config:
+    """A configuration with what the embedded default adds to it."""
     settled = defaults.embedded(loaded, str(embedded.path()), flite=flite.installed())
     return defaults.thinking_at(settled, think) if think else settled
 

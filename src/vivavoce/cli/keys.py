@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from vivavoce import config as configuration
-from vivavoce.cli.common import ConfigOption, agreed, fail, plain_errors, settle
+from vivavoce.cli.common import ConfigOption, agreed, fail, plain_errors, unstarted, whole
 from vivavoce.cli.terminal import aside, fitting, harmless
 from vivavoce.quotas import tier_names
 from vivavoce.wire.keys import PROJECT
@@ -67,7 +67,7 @@ def create(  # noqa: PLR0913, PLR0917 - an option each
 
         if admin and (tier or model or project != DEFAULT):
             fail("--admin: such a key is for no project, tier or model")
-        settled = settle(config, None, thinks=False)
+        settled = whole(_config(config))
         _check(name, project, tier, model or [], settled)
         time_s = None if expires is None else _seconds(expires)
         wish = Wish(name, None, lifetime_s=time_s) if admin else Wish(name, project, tier, model or None, time_s)
@@ -165,7 +165,7 @@ async def _named(ring: "KeyRing", key_id: str) -> "Key":
 
 
 def _config(path: "ConfigOption") -> "Config":
-    return configuration.load(configuration.find(path))
+    return unstarted(path)
 
 
 def _check(name: str, project: str, tier: str | None, models: list[str], settled: "Config") -> None:

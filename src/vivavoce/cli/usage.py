@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from vivavoce import config as configuration
-from vivavoce.cli.common import ConfigOption, fail, plain_errors
+from vivavoce.cli.common import ConfigOption, fail, plain_errors, unstarted
 from vivavoce.cli.terminal import fitting, harmless
 
 DAY_S = 86_400
@@ -68,7 +68,7 @@ def usage(
             fail(f"--only {pair}: expected WHAT=NAME, with any of {', '.join(name for name in BY if BY[name])}")
         chosen.setdefault(column, []).append(value)
     with plain_errors():
-        folder = configuration.data_folder(configuration.load(configuration.find(config)).store)
+        folder = configuration.data_folder(unstarted(config).store)
         found = _lines(folder, names, days, chosen)
         if as_json:
             typer.echo(json.dumps(found, indent=2))
