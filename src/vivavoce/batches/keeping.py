@@ -87,7 +87,8 @@ class Keeper:
             if counted:
                 await self.step()
             with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):  # `wait_for` of 3.11 passes over the end where both come at once
+                # not `wait_for`: that of 3.11 passes over the end where both come at once
+                async with asyncio.timeout(EVERY_S):
                     await self._states.changed.wait()
 
     async def step(self) -> None:

@@ -77,8 +77,9 @@ def _copy_database(path: Path, target: Path) -> None:
 
 
 def _copy_files(folder: Path, target: Path) -> Iterator[Path]:
-    """Copy every file beside the database, as far as they are not deleted meanwhile."""
-    for place, folders, names in os.walk(folder):
+    """Copy every file beside the database, as far as they are not deleted meanwhile; also from a folder that somebody
+    has put on another disk, with a link in its place."""
+    for place, folders, names in os.walk(folder, followlinks=True):
         there = Path(place)
         here = target / there.relative_to(folder)
         for name in folders:

@@ -56,7 +56,8 @@ class Upkeep:
         while True:
             if self.well:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(CHECK_S):  # `wait_for` of 3.11 passes over the end where both come at once
+                    # not `wait_for`: that of 3.11 passes over the end where both come at once
+                    async with asyncio.timeout(CHECK_S):
                         await self._called.wait()
                 self._called.clear()
             if not self.well:
