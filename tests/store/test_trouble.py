@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, select, text
 
 from tests.support.entries import entry
 from tests.support.waiting import until
@@ -182,3 +182,10 @@ async def test_closed_in_the_moment_it_is_found_to_be_locked_it_is_closed(
             await opened.close()
     with pytest.raises(NotRecorded):
         await writing
+
+
+async def test_the_log_is_emptied_by_the_server_alone(database: Database, tmp_path: Path) -> None:
+    another = await Database.open(tmp_path, beside=True)
+    for opened, pages in ((database, 1000), (another, 0)):
+        assert [tuple(row) for row in await opened.read(text("PRAGMA wal_autocheckpoint"))] == [(pages,)]
+    await another.close()

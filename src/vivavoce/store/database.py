@@ -76,6 +76,8 @@ class Database:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what stands beside it is made as it is
         engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         event.listen(engine, "connect", _settle)
+        if beside:  # the log is the server's to empty: SQLite before 3.51.3 may lose what two do at once (#walresetbug)
+            event.listen(engine, "connect", _leave_the_log)
         database = cls(engine, path, os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600))
         preparing = partial(prepare, folder, engine, database._lock, beside=beside)
         try:
@@ -194,3 +196,7 @@ def _settle(connection: Any, _record: Any) -> None:
     for setting in SETTINGS:
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
+
+
+def _leave_the_log(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA wal_autocheckpoint=0").close()
