@@ -81,6 +81,10 @@ def not_a_terminal() -> None:
 
 
 def is_log(stream: TextIO) -> bool:
-    """Whether what is printed is kept for others to read: a file, or systemd's journal, which `$JOURNAL_STREAM` is."""
+    """Whether what is printed is kept for others to read, or for nobody: a file, systemd's journal, which
+    `$JOURNAL_STREAM` is, or `/dev/null`."""
     about = os.fstat(stream.fileno())
-    return stat.S_ISREG(about.st_mode) or os.environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"
+    nowhere = stat.S_ISCHR(about.st_mode) and not stream.isatty()
+    return (
+        nowhere or stat.S_ISREG(about.st_mode) or os.environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"
+    )
