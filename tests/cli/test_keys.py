@@ -159,7 +159,7 @@ def test_who_may_come_in_is_said_at_the_start_and_the_first_key_once(
 def test_what_is_printed_into_a_file_or_the_journal_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "log").open("w") as file:
         assert is_log(file)
-    with open(os.devnull, "w") as nowhere:
+    with Path(os.devnull).open("w") as nowhere:
         assert is_log(nowhere)
     reading, writing = os.pipe()
     with os.fdopen(reading), os.fdopen(writing, "w") as pipe:
