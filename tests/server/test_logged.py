@@ -101,3 +101,11 @@ async def test_probes_are_not_told_while_all_is_well(serving: Serving, heard: He
         await served.http.get(path)
     await until(lambda: len(heard.said) == 2)
     assert [fields["route"] for fields in heard.fields()] == ["/health/ready", "/models"]
+
+
+async def test_who_tries_what_the_key_is_not_for_is_told(serving: Serving, heard: Heard) -> None:
+    served = await serving(access=Access(("sk-one-of-the-keys",)))
+    await served.http.get("/organization/projects", headers={"authorization": "Bearer sk-one-of-the-keys"})
+    await until(lambda: bool(heard.said))
+    (fields,) = heard.fields()
+    assert (fields["status"], fields["key"]) == (403, fields["project"])

@@ -141,6 +141,7 @@ class Edge:
             named = line.key_id if line else _masked(key)
             words = f"Incorrect API key provided: {named}. {wrong.why}".rstrip()
             raise Unauthorized(words, code="invalid_api_key") from None
+        scope["caller"] = caller  # the log says who tried
         if administers(scope) and not caller.admin:
             raise needs_admin()
         if caller.admin and not administers(scope) and scope["path"] not in WATCHED:
