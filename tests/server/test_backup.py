@@ -116,6 +116,10 @@ async def test_what_cannot_be_copied_is_said_and_leaves_nothing(
     for target, why in ((tmp_path / "taken", "is there already"), (data / "copy", "is within the data folder")):
         with pytest.raises(OSError, match=why):
             back_up(data, target)
+    (tmp_path / "killed.unfinished").mkdir()
+    with pytest.raises(OSError, match="delete it"):
+        back_up(data, tmp_path / "killed")
+    (tmp_path / "killed.unfinished").rmdir()
     whole = (data / FILE).read_bytes()
     half = len(whole) // 8192 * 4096
     (data / FILE).write_bytes(whole[:half] + b"\xa5" * (len(whole) - half))

@@ -47,6 +47,8 @@ def back_up(folder: Path, target: Path) -> Copied:
     if target.resolve().is_relative_to(folder.resolve()):
         raise OSError(0, "is within the data folder", str(target))
     unfinished = target.with_name(f"{target.name}.unfinished")
+    if unfinished.exists():
+        raise OSError(0, "was left by a backup that was killed, or one is being made: delete it", str(unfinished))
     unfinished.mkdir(mode=0o700)
     try:
         _copy_database(folder / FILE, unfinished / FILE)
