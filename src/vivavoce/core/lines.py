@@ -53,9 +53,15 @@ class Behind(logging.Handler):
         while (line := self._lines.get()) is not None:
             with contextlib.suppress(OSError):  # its reader has gone; there is nowhere to say so
                 _write_all(self._file, line)
-                if self._dropped and self._lines.empty():
-                    dropped, self._dropped = self._dropped, 0
-                    log.warning("%d lines were dropped: whoever reads the log is too slow", dropped)
+            if self._lines.empty():
+                self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say how many lines were dropped, once there is room for that."""
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            log.warning("%d lines were dropped: whoever reads the log is too slow", dropped)
 
 
 @contextlib.contextmanager
