@@ -24,6 +24,8 @@ pytestmark = pytest.mark.skipif(not libflite.installed(), reason=libflite.MISSIN
 HELP = Path(__file__).parents[2] / "examples" / "spoken_help"
 LIMIT_MS = 60_000
 SPOKEN_MS = 3500
+TRIES = 3
+"""Of a question: on a machine that is busy the browser's microphone leaves out some of it."""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -125,7 +127,22 @@ async def visit(playwright: Any, pages: int, question: Path) -> AsyncIterator[An
 
 
 async def test_a_spoken_question_is_answered_from_the_page_by_keyboard_alone(visit: Any) -> None:
-    here = await visit()
+    for _ in range(TRIES):
+        here = await visit()
+        await ask_aloud(here)
+        if "Backup" in await here.answer.inner_text():
+            break
+    assert "Backup" in await here.answer.inner_text()
+    played = await here.played()
+    assert played.seconds > 0.5
+    assert played.peak > 0.1
+    (asked,) = here.asked
+    assert "the folder called Backup" in asked["messages"][0]["content"]
+    assert asked["messages"][-1]["content"][0]["type"] == "input_audio"
+    assert await here.page.evaluate("document.activeElement.shadowRoot.activeElement.tagName") == "BUTTON"
+
+
+async def ask_aloud(here: Visitor) -> None:
     await here.page.keyboard.press("Tab")
     while not await here.page.evaluate("document.activeElement.shadowRoot !== null"):
         await here.page.keyboard.press("Tab")
@@ -136,14 +153,6 @@ async def test_a_spoken_question_is_answered_from_the_page_by_keyboard_alone(vis
     await here.page.keyboard.press("Enter")
     await here.button("Stop").wait_for()
     await here.button("Ask for help").wait_for()
-    assert "Backup" in await here.answer.inner_text()
-    played = await here.played()
-    assert played.seconds > 0.5
-    assert played.peak > 0.1
-    (asked,) = here.asked
-    assert "the folder called Backup" in asked["messages"][0]["content"]
-    assert asked["messages"][-1]["content"][0]["type"] == "input_audio"
-    assert await here.page.evaluate("document.activeElement.shadowRoot.activeElement.tagName") == "BUTTON"
 
 
 async def test_a_question_may_be_written_and_its_answer_stopped(visit: Any) -> None:
