@@ -185,8 +185,10 @@ async def test_some_go_on_beside_others_while_there_is_a_place_left(soon: None) 
     turns, brain = Turns(Door(20.0, beside=2)), thinks(4)
     for name in "abc":
         await turns.wait(name, brain)
+    assert not turns.door.background.somebody
     assert turns.within == ["a", "b", "c"]
     await turns.come("somebody", brain)
+    assert turns.door.background.somebody
     assert turns.gave_way == ["c"]
     await turns.wait("d", brain)
     await turns.wait("e", Need("hear", [Load(1)]))

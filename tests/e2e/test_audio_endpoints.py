@@ -3,7 +3,7 @@
 import pytest
 from openai import OpenAI
 
-from bench.endpoints import FORMATS, MAX_LONGER, MAX_WER, TEXT, decoded_seconds, hear, phoned, say
+from bench.endpoints import FORMATS, MAX_LONGER, MAX_WER, decoded_seconds, hear, phoned, say
 from tests.e2e.sound import FIXTURES
 from vivavoce.engines import libflite
 from vivavoce.engines.flite import VOICES
@@ -20,9 +20,10 @@ needs_flite = pytest.mark.skipif(not libflite.installed(), reason=libflite.MISSI
 
 
 @needs_flite
-def test_every_voice_is_heard_back(client: OpenAI) -> None:
+def test_every_second_voice_is_heard_back(client: OpenAI) -> None:
+    """All of them, in every format: `tests/torture/test_voices.py`."""
     rates: dict[str, float] = {}
-    for voice in [name for name in VOICES if name not in {"slt", "rms", "awb", "kal16"}]:
+    for voice in [name for name in VOICES if name not in {"slt", "rms", "awb", "kal16"}][::2]:
         pairs = [(text, hear(client, say(client, text, voice, "wav"), "wav")[0]) for text in SENTENCES]
         rates[voice] = wer(pairs)
     # A few words a voice: one misheard is 3 %. docs/voices.md has the figures over 192.
@@ -45,11 +46,12 @@ def test_every_format_is_heard_back(client: OpenAI, form: str) -> None:
 @needs_flite
 @pytest.mark.parametrize("codec", ["pcm_mulaw", "pcm_alaw"])
 def test_what_a_telephone_sends_is_heard(client: OpenAI, codec: str) -> None:
-    sound = say(client, TEXT, "cedar", "wav")
+    text = " ".join(SENTENCES)
+    sound = say(client, text, "cedar", "wav")
     sent = phoned(sound, codec)
     assert len(sent) < len(sound) / 5
     heard, seconds = hear(client, sent, "wav")
-    assert wer([(TEXT, heard)]) <= MAX_WER, heard
+    assert wer([(text, heard)]) <= MAX_WER, heard
     assert seconds == pytest.approx(decoded_seconds(sound), rel=MAX_LONGER)
 
 
