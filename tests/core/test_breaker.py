@@ -14,7 +14,7 @@ from vivavoce.core.breaker import FAILURES, LONGEST_S, REST_S, WITHIN_S, Breaker
 from vivavoce.core.engines import Speaking
 from vivavoce.core.errors import BadRequest, EngineDown, EngineFailed, EngineTimeout, Overloaded, PublicError
 from vivavoce.core.streams import once
-from vivavoce.core.turn import AudioDelta, Stream, TextDelta, ToolCallDelta, Turn, TurnDone
+from vivavoce.core.turn import AudioDelta, Stream, TextDelta, Turn
 from vivavoce.core.wrappers import Fallback
 from vivavoce.testing import Scripted
 
@@ -192,19 +192,6 @@ async def test_one_elsewhere_that_failed_again_and_again_is_not_asked_until_it_m
     engine.error = None
     assert await EVERY[role](guarded)
     assert (breaker.state, await guarded.count(["Hi there"])) == ("closed", [2])
-
-
-async def test_one_elsewhere_that_always_breaks_off_is_given_a_rest(breaker: Breaker) -> None:
-    class Breaks(Broken):
-        async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
-            del turn
-            yield TextDelta("Hello")
-            raise EngineFailed
-
-    for _ in range(FAILURES):
-        with pytest.raises(EngineFailed):
-            await ROLES["think"](Guarded(Breaks(), breaker))
-    assert breaker.state == "open"
 
 
 async def test_one_that_refuses_or_is_full_is_there(breaker: Breaker) -> None:

@@ -131,12 +131,11 @@ class Guarded:
         """Answer; see `core.engines.Responder`."""
 
         async def told(event: TurnEvent) -> None:
-            self._came(event)
+            self._breaker.succeeded()
             await send(event)
 
         with self._breaker.call():
             await self._engine.respond(turn, told)
-            self._breaker.succeeded()
 
     def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
         """Hear; see `core.engines.Transcriber`."""
@@ -162,11 +161,5 @@ class Guarded:
         with self._breaker.call():
             async with aclosing(call()) as stream:
                 async for item in stream:
-                    self._came(item)
+                    self._breaker.succeeded()
                     yield item
-                self._breaker.succeeded()
-
-    def _came(self, item: object) -> None:
-        """Something came: of one on trial that is enough, any other may still break off."""
-        if isinstance(item, TurnDone) or self._breaker.state == "trial":
-            self._breaker.succeeded()
