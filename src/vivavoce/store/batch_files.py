@@ -16,6 +16,8 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
+from vivavoce.store.files import settle
+
 Kind: TypeAlias = Literal["output", "error"]
 INPUT = "input"
 
@@ -68,7 +70,7 @@ class BatchFiles:
             place.hardlink_to(source)
         except OSError:
             shutil.copyfile(source, place)
-        _settle(folder)
+        settle(folder)
 
     def input(self, batch: str) -> Path:
         """Where what is asked is."""
@@ -112,7 +114,7 @@ class BatchFiles:
         finally:
             os.close(file)
         if not end:
-            _settle(path.parent)
+            settle(path.parent)
         return end + len(data)
 
     def whole(self, batch: str, sizes: Mapping[Kind, int]) -> bool:
@@ -165,12 +167,3 @@ def _result_id(batch: str, number: int) -> str:
 
 def _written(result: Result) -> bytes:
     return msgspec.json.encode(result) + b"\n"
-
-
-def _settle(folder: Path) -> None:
-    """Have the names of new files survive a power cut."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -92,6 +92,19 @@ def _opened(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
+def settle(path: Path) -> None:
+    """Have a file's bytes, or the names in a folder, survive a power cut.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def _delete(path: Path) -> bool:
     try:
         path.unlink(missing_ok=True)

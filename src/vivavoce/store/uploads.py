@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
-from vivavoce.store.files import Files, forget_expired
+from vivavoce.store.files import Files, forget_expired, settle
 from vivavoce.store.paging import Listed, Part
 from vivavoce.store.sweeping import commit_without_trace
 
@@ -138,7 +138,7 @@ class Uploads:
             NotRecorded: its row cannot be written, or it cannot be moved into its place.
             OSError: it cannot be written.
         """
-        await asyncio.to_thread(_settle, source)
+        await asyncio.to_thread(settle, source)
         row = {column.name: getattr(upload, column.name) for column in WHOLE}
 
         def write(connection: Connection) -> None:
@@ -239,12 +239,3 @@ def _size_of(project: str) -> Any:
 
 def _taken(connection: Connection, project: str) -> int:
     return connection.scalar(_size_of(project)) or 0
-
-
-def _settle(path: Path) -> None:
-    """Have the bytes of a file on disk: outside the database's thread, for they may be many."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
