@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.jumping import timed
 from tests.support.roles import ROLES
+from tests.support.watch import Clock
 from vivavoce.core.audio import Pcm
 from vivavoce.core.breaker import FAILURES, LONGEST_S, REST_S, WITHIN_S, Breaker, Guarded
 from vivavoce.core.engines import Speaking
@@ -17,14 +18,6 @@ from vivavoce.core.streams import once
 from vivavoce.core.turn import AudioDelta, Stream, TextDelta, Turn
 from vivavoce.core.wrappers import Fallback
 from vivavoce.testing import Scripted
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
