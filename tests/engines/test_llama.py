@@ -33,6 +33,7 @@ from vivavoce.core.turn import (
     Turn,
     TurnDone,
 )
+from vivavoce.engines import llama
 from vivavoce.engines.llama import Llama
 from vivavoce.engines.prompts import chat_messages
 
@@ -81,6 +82,12 @@ def whole(brain: Llama, asked: Turn) -> tuple[str, TurnDone, int]:
     pieces = cast("list[TextDelta]", events)
     assert all(isinstance(piece, TextDelta) and piece.text for piece in pieces)
     return "".join(piece.text for piece in pieces), done, sum(piece.tokens for piece in pieces)
+
+
+def token_ids(brain: Llama, text: str) -> list[int]:
+    """The tokens of a text, in which signs of the model's own may stand."""
+    body = json.dumps({"content": text, "parse_special": True})
+    return brain._llama.ask("POST", [("/tokenize", body)])[0]["tokens"]
 
 
 def test_it_answers(brain: Llama) -> None:
@@ -260,6 +267,33 @@ def test_a_full_context_makes_them_wait_their_turn() -> None:
     assert all(200 < end.usage.text_in < 400 for end in ends)
 
 
+def test_answers_that_fill_the_context_end_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = embedded.fetched()
+    if path is None:
+        pytest.skip("the embedded model is not fetched here")
+    monkeypatch.setattr(llama, "RESERVED", 16)  # so that all are let in, whatever they come to
+    small = Llama(Llama.Options(model=str(path), context=256, instruction="", max_answer=0))
+    ends: list[tuple[str, TurnDone]] = []
+    endless = tuple((each, -100) for sign in ("<|im_end|>", "<|endoftext|>") for each in token_ids(small, sign))
+
+    def run(number: int) -> None:
+        words, done, _ = whole(small, turn(f"Count from {number} to 1000.", max_tokens=200, logit_bias=endless))
+        ends.append((words, done))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    small.close()
+    assert len(ends) == 4
+    assert all(words and done.reason == "length" for words, done in ends)
+    made = [done.usage.text_out for _, done in ends]
+    assert min(made) >= 8
+    assert max(made) > min(made)  # what the first have left, the last are given
+    assert sum(made) > 180
+
+
 def test_a_prompt_over_the_context_is_refused_with_its_size(brain: Llama) -> None:
     words = LONG * 2
     empty = whole(brain, turn("", max_tokens=1))[1].usage.text_in
@@ -356,10 +390,6 @@ def test_tokens_where_an_answer_in_json_is_held_to_a_schema(brain: Llama) -> Non
     asked = Turn(turn("How old?").messages, schema=Schema("p", json.dumps(shape)), sampling=Sampling(logprobs=True))
     text, tokens = logprobs(brain, asked)
     assert b"".join(token.data for token in tokens) == text.encode()
-
-
-def token_ids(brain: Llama, text: str) -> list[int]:
-    return brain._llama.ask("POST", [("/tokenize", json.dumps({"content": text}))])[0]["tokens"]
 
 
 def test_a_token_can_be_banned_and_forced_by_its_id(brain: Llama) -> None:

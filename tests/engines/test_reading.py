@@ -165,6 +165,35 @@ def test_tokens_after_the_last_sentence_are_dropped() -> None:
     assert deltas("One", ".", " Two", " three", ".", " Four", " five", ".", soft=4)[-1] == (".", 1, ".")
 
 
+def timed(made: int, **delta: Any) -> str:
+    return json.dumps({"choices": [{"delta": delta}], "timings": {"cache_n": 2, "prompt_n": 3, "predicted_n": made}})
+
+
+def test_an_answer_ends_where_nothing_more_fits() -> None:
+    events = (timed(made, content=word) for made, word in enumerate(["One", " two", " three", " four"], 1))
+    made = [event for event in read_answer(TURN, events, fits=lambda made: made < 3) if event]
+    assert "".join(event.text for event in made if isinstance(event, TextDelta)) == "One two three"
+    assert made[-1] == TurnDone("length", Usage(text_in=5, text_out=3, cached=2))
+    assert next(events)  # and no more was asked for
+
+
+def test_an_answer_whose_end_is_told_is_over_whatever_fits() -> None:
+    events = [timed(1, content="One"), chunk("stop"), USAGE]
+    *_, done = read_answer(TURN, events, fits=lambda made: made < 2)
+    assert done == TurnDone("stop", Usage(text_in=5, text_out=4))
+
+
+@pytest.mark.parametrize(("words", "given"), [(("§!{", '"a"', ": 1}"), '{"a"'), (("§", "!{"), None)])
+def test_arguments_end_where_nothing_more_fits(words: tuple[str, ...], given: str | None) -> None:
+    events = (timed(made, content=word) for made, word in enumerate(words, 1))
+    fits = 2 if given else 1
+    *calls, done = (
+        event for event in read_arguments(TURN, events, first_delta(0, "f"), "§!", lambda made: made < fits) if event
+    )
+    told = "".join(event.arguments for event in calls if isinstance(event, ToolCallDelta))
+    assert (told or None, done) == (given, TurnDone("length", Usage(text_in=5, text_out=fits, cached=2)))
+
+
 def arguments(*words: str) -> list[Any]:
     events = [*(chunk(content=word) for word in words), chunk("stop"), USAGE]
     return [event for event in read_arguments(TURN, events, first_delta(2, "f"), "§!") if event]

@@ -17,13 +17,14 @@ from vivavoce.engines.choosing import Choice
 from vivavoce.engines.llamacpp import TICK_S, LlamaCpp, Loading
 from vivavoce.engines.options import AtLeastOne, Count, LocalFile
 from vivavoce.engines.prompts import SMALL, THOUGHTLESS, Refusal, chat_request, ending, refused, usual, with_tools
-from vivavoce.engines.reading import Unconstrained, first_delta, read_answer, read_arguments
+from vivavoce.engines.reading import Fits, Unconstrained, first_delta, read_answer, read_arguments
 from vivavoce.engines.room import Place, Room
 from vivavoce.engines.shapes import bad_parameters
 
 Event: TypeAlias = TextDelta | ToolCallDelta | TurnDone | None
+Read: TypeAlias = Callable[[Iterator[str], Fits], Iterator[Event]]
 RESERVED = 512
-"""Most tokens set aside for an answer before it begins."""
+"""Most tokens set aside for an answer before it begins; one that needs more is given them while there are any."""
 
 
 class Llama:
@@ -109,9 +110,10 @@ class Llama:
     def generate(self, turn: Turn) -> Iterator[Event]:
         """Answer or call; None every 50 ms without either. Closing it stops the work at the next token or prompt batch.
 
+        Where the answers in work have filled the context they share, the one that needs more ends with `length`.
+
         Raises:
             BadRequest: the prompt is longer than the context, or a schema cannot be followed.
-            Overloaded: answers longer than was foreseen have filled the context they share.
         """
         # in its own format where it has one; that format cannot be made to call, so then it is constrained as well
         own = self._knows_tools and turn.tool_choice.mode == "auto"
@@ -127,7 +129,7 @@ class Llama:
         request = request if self._knows_tools else ending(told, request)
         request |= {"chat_template_kwargs": {"enable_thinking": True}} if chosen.reasoning else THOUGHTLESS
         request |= with_tools(turn) if own else {}
-        yield from self._answer(turn, request, lambda events: read_answer(turn, events, soft))
+        yield from self._answer(turn, request, lambda events, fits: read_answer(turn, events, soft, fits))
 
     def _call(self, turn: Turn, calls: list[Choice]) -> Iterator[Event]:
         """Fill in the arguments of each call, one after the other."""
@@ -154,16 +156,14 @@ class Llama:
             request["max_tokens"] += self._mark
             try:
                 yield from self._answer(
-                    turn, request, lambda events: read_arguments(turn, events, first, toolcalls.MARK)
+                    turn, request, lambda events, fits: read_arguments(turn, events, first, toolcalls.MARK, fits)
                 )
             except Unconstrained:
                 continue
             return
         raise bad_parameters(turn, choice.tool, "it is not a JSON Schema that this model can follow")
 
-    def _answer(
-        self, turn: Turn, request: dict[str, Any], read: Callable[[Iterator[str]], Iterator[Event]]
-    ) -> Iterator[Event]:
+    def _answer(self, turn: Turn, request: dict[str, Any], read: Read) -> Iterator[Event]:
         """Run one request in the room it needs."""
         body = json.dumps(request)
         prompt = self._measure(turn, body)
@@ -171,7 +171,7 @@ class Llama:
             while not place.taken(TICK_S):
                 yield None
             with closing(self._llama.run(body)) as events:
-                yield from read(events)
+                yield from read(events, lambda made: place.holds(prompt + made + 1))
 
     def _measure(self, turn: Turn, body: str) -> int:
         """How many tokens the prompt is, refused at once if it leaves too little room for its answer."""

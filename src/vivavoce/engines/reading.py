@@ -2,7 +2,8 @@
 
 import secrets
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 import msgspec
 
@@ -13,6 +14,13 @@ from vivavoce.engines.logprobs import Logprobs, Spelling
 from vivavoce.engines.prompts import Refusal, refused
 from vivavoce.engines.reasoning import Aloud
 from vivavoce.engines.words import Words
+
+Fits: TypeAlias = Callable[[int], bool]
+"""Whether there is room for one token more than so many of an answer."""
+
+
+def _whatever(_made: int) -> bool:
+    return True
 
 
 class _Timings(msgspec.Struct):
@@ -34,9 +42,10 @@ class Unconstrained(Exception):
 class _Stream:
     """The chunks of one answer, and what they have told so far."""
 
-    def __init__(self, turn: Turn, events: Iterable[str]) -> None:
+    def __init__(self, turn: Turn, events: Iterable[str], fits: Fits) -> None:
         self._turn = turn
         self._events = events
+        self._fits = fits
         self._usage: Used | None = None
         self._timings = _Timings()
         self.reason: Reason = "stop"
@@ -62,6 +71,9 @@ class _Stream:
                 if choice.finish_reason in {"length", "tool_calls"}:
                     self.reason = "length" if choice.finish_reason == "length" else "tool_calls"
             yield _merged(chunk.choices)
+            if self._usage is None and not self._fits(self.made):
+                self.reason = "length"
+                return
         if self._usage is None:
             raise EngineFailed
 
@@ -74,9 +86,9 @@ class _Stream:
 
 
 def read_answer(
-    turn: Turn, events: Iterable[str], soft: int = 0
+    turn: Turn, events: Iterable[str], soft: int = 0, fits: Fits = _whatever
 ) -> Iterator[TextDelta | ToolCallDelta | TurnDone | None]:
-    """The events of one answer; an empty event, or one without words, is a None.
+    """The events of one answer; an empty event, or one without words, is a None. Where nothing more `fits`, it ends.
 
     What the model thinks to itself is left out. After `soft` tokens of the answer, words end with their sentence, after
     twice as many anywhere; 0: where the model ends them.
@@ -84,7 +96,7 @@ def read_answer(
     Raises:
         PublicError: llama.cpp refused, or broke off.
     """
-    stream = _Stream(turn, events)
+    stream = _Stream(turn, events, fits)
     words, spelling, aloud, calling = Words(soft), Spelling(turn.sampling), Aloud(), False
     for delta, logprobs in stream:
         calls = delta.tool_calls or []
@@ -105,15 +117,15 @@ def read_answer(
 
 
 def read_arguments(
-    turn: Turn, events: Iterable[str], first: ToolCallDelta, mark: str
+    turn: Turn, events: Iterable[str], first: ToolCallDelta, mark: str, fits: Fits = _whatever
 ) -> Iterator[ToolCallDelta | TurnDone | None]:
-    """The events of one call: `first` once the answer has begun with `mark`, then its arguments.
+    """The events of one call: `first` once the answer has begun with `mark`, then its arguments, as far as it `fits`.
 
     Raises:
         Unconstrained: it begins with something else; nothing but None was yielded.
         PublicError: llama.cpp refused, or broke off.
     """
-    stream = _Stream(turn, events)
+    stream = _Stream(turn, events, fits)
     begun, held = False, ""
     for delta, _ in stream:
         # where a template begins with a thought, llama.cpp takes all that the model is held to for one
@@ -130,7 +142,7 @@ def read_arguments(
             held = ""
         else:
             yield None
-    if not begun:
+    if not begun and stream.reason != "length":
         raise Unconstrained
     yield stream.done()
 

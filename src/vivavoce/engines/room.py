@@ -1,8 +1,11 @@
-"""Shares the context of one model among the answers in work: first come, first served."""
+"""Shares the context of one model among the answers in work: first come, first served, who is in before who waits."""
 
 from collections import deque
 from threading import Condition
 from typing import Self
+
+BLOCK = 64
+"""Tokens that an answer in work is given at once."""
 
 
 class Room:
@@ -36,6 +39,15 @@ class Place:
             room.free -= self._tokens
             room.changed.notify_all()
             return True
+
+    def holds(self, tokens: int) -> bool:
+        """Whether it is that large; it grows if it can. What others hold stays theirs, who wait come later."""
+        if tokens > self._tokens:
+            with self._room.changed:
+                more = min(tokens - self._tokens + BLOCK, self._room.free)
+                self._room.free -= more
+                self._tokens += more
+        return tokens <= self._tokens
 
     def __exit__(self, *_: object) -> None:
         room = self._room
