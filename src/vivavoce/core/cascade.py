@@ -1,6 +1,5 @@
 """Three engines that answer one turn together: hear, then think and speak at once."""
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -25,9 +24,8 @@ from vivavoce.core.turn import (
     Usage,
 )
 from vivavoce.core.usage import audio_tokens_in, fixed_tokens_in, texts_in
+from vivavoce.core.words import Words
 
-# Words that may wait for the voice. An answer of the longest kind; a full queue only makes the thinking wait.
-WAITING_WORDS = 16_384
 NOTHING_HEARD = "(nothing was heard)"
 
 
@@ -74,10 +72,9 @@ class Cascade:
     async def _say(self, voice: str, answer: "_Answer", *, live: bool) -> None:
         if self._speak is None:
             raise BadRequest("This model does not speak. Ask for modalities ['text'].", param="modalities")
-        words: asyncio.Queue[str | None] = asyncio.Queue(WAITING_WORDS)
-        async with aclosing(_until_none(words)) as coming:
-            spoken = self._speak.speak(coming, Speaking(voice, live=live))
-            await together([answer.write(words), _send_all(spoken, answer.budget)])
+        words = Words()
+        spoken = self._speak.speak(words, Speaking(voice, live=live))
+        await together([answer.write(words), _send_all(spoken, answer.budget)])
 
     async def _transcribe(self, turn: Turn, send: Send) -> Turn:
         places = [
@@ -136,7 +133,7 @@ class _Answer:
             cached=max(0, min(self._cached, text_in - self._unknown)),
         )
 
-    async def write(self, words: asyncio.Queue[str | None] | None) -> None:
+    async def write(self, words: Words | None) -> None:
         """Have the model think, and pass its words on: to the client, and to the voice if there is one."""
         called = False
         async with aclosing(self._reading.answer()) as events:
@@ -152,15 +149,10 @@ class _Answer:
                     await words.put(event.text)
                 await self.budget(event)
         if words is not None:
-            await words.put(None)
+            words.end()
 
 
 async def _send_all(sounds: Stream[AudioDelta], send: Send) -> None:
     async with aclosing(sounds):
         async for sound in sounds:
             await send(sound)
-
-
-async def _until_none(words: "asyncio.Queue[str | None]") -> Stream[str]:
-    while (word := await words.get()) is not None:
-        yield word

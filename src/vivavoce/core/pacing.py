@@ -109,7 +109,12 @@ class Pieces:
 
     @property
     def patience_s(self) -> float | None:
-        """How long to wait for more words before what there is of a sentence is due; None: until they come."""
+        """How long to wait for more words before what there is is said; None: until they come.
+
+        What is ready waits for none. Of a sentence that has not ended, a part is due when the sound runs out.
+        """
+        if self._ready:
+            return 0
         at = self._due_at() if self._begun else 0
         return max(self._pacing.spare_s(at), 0) if at and self._pacing else None
 

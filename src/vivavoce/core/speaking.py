@@ -15,8 +15,8 @@ from vivavoce.core.language import language_of
 from vivavoce.core.pacing import Pacing, Pieces
 from vivavoce.core.phrases import Cut, FirstPiece, Phrases, Piece
 from vivavoce.core.speakable import speakable
-from vivavoce.core.tasks import in_time
 from vivavoce.core.turn import AudioDelta, Send, Stream, Turn
+from vivavoce.core.words import Words, arriving
 
 READ_AHEAD = 1024
 """Words that are read before there is something to say."""
@@ -43,7 +43,7 @@ class Phrased:
         pacing = Pacing(self._clock, ask.speed)
         pieces = Pieces(Phrases(self._first_piece), pacing) if ask.live else Pieces(Phrases("sentence"))
         joins, before, end = Joins(ask.speed), Cut.NEVER, 0
-        async with aclosing(_Coming(words)) as coming:
+        async with arriving(words, READ_AHEAD) as coming:
             while piece := await _next(pieces, coming):
                 joins.begin(before)
                 async with aclosing(self._say(piece, ask, pacing, joins)) as sounds:
@@ -87,58 +87,16 @@ def _tell(seconds: float) -> None:
         turn.sounded(seconds, asyncio.get_running_loop().time())
 
 
-class _Coming:
-    """Words as they come, that can be waited for a while and then again."""
-
-    def __init__(self, words: AsyncIterable[str]) -> None:
-        self._came: asyncio.Queue[str | None] = asyncio.Queue(READ_AHEAD)
-        self._error: Exception | None = None
-        self._reading = asyncio.create_task(self._read(words))
-        self.ended = False
-
-    async def within(self, seconds: float | None) -> str:
-        """The next words; none where none came in time, or where they have ended. None: however long it takes."""
-        if self.ended:
-            return ""
-        if self._came.empty():
-            await asyncio.sleep(0)  # what is there already is taken, also in no time
-        if self._came.empty() and seconds == 0:
-            return ""
-        try:
-            words = await in_time(self._came.get(), seconds)
-        except TimeoutError:
-            return ""
-        self.ended = words is None
-        if self.ended and self._error is not None:
-            raise self._error
-        return words or ""
-
-    async def aclose(self) -> None:
-        """Wait for no more of them."""
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
-
-    async def _read(self, words: AsyncIterable[str]) -> None:
-        try:
-            async for more in words:
-                await self._came.put(more)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told to whoever waits for the words
-            self._error = error
-        await self._came.put(None)
-
-
-async def _next(pieces: Pieces, coming: _Coming) -> Piece | None:
+async def _next(pieces: Pieces, coming: Words) -> Piece | None:
     """The next piece to say, once there is one; None where all was said."""
     while True:
-        while pieces.hungry and (words := await coming.within(0)):
+        while pieces.hungry and (words := coming.take()) is not None:
             pieces.feed(words)
         if coming.ended:
             pieces.end()
-        if (piece := pieces.next()) or coming.ended:
-            return piece
-        words = await coming.within(pieces.patience_s)
-        pieces.feed(words)
-        if not (words or coming.ended) and (piece := pieces.next(due=True)):
+        if coming.ended or not pieces.hungry:
+            return pieces.next()
+        if not await coming.within(pieces.patience_s) and (piece := pieces.next(due=True)):
             return piece
 
 
