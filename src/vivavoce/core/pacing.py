@@ -75,7 +75,7 @@ class Pieces:
     @property
     def hungry(self) -> bool:
         """Whether more words, if they are there already, may change what is said next."""
-        return sum(len(piece.text) for piece in self._ready) < (LIMIT if self._begun else 1)
+        return not self._ready or (self._begun and sum(len(piece.text) for piece in self._ready) < LIMIT)
 
     def feed(self, delta: str) -> None:
         """Take the next characters."""

@@ -11,8 +11,8 @@ LIMIT = 240
 """Weight at which a sentence is cut at a lesser place: a wide character (CJK) weighs 3, any other 1."""
 FIRST_LIMIT = 72
 """The same for a first piece: four or five seconds, which whoever waits for it may not have to wait out."""
-_INSIDE = re.compile(r"(?<=[A-Za-z0-9])[A-Za-z0-9]{1,64}")
-"""The next of a plain word that has begun, where no cut can fall."""
+_PLAIN = re.compile(r"(?<=[\sA-Za-z0-9])[A-Za-z0-9]{1,64}")
+"""What follows of a plain word: no cut can fall within it, nor between it and the space before it."""
 _FENCE = re.compile(r"[ \t]{0,40}(?:`{3}|~{3})")
 _FENCE_LINE = re.compile(r"(`{3,}(?=[^`]*$)|~{3,}).*")
 
@@ -94,17 +94,20 @@ class Phrases:
         return piece
 
     def _pieces(self, *, final: bool) -> list[Piece]:
-        return [self._take(*place) for place in iter(lambda: self._next(final=final), (0, Cut.NEVER))]
+        pieces: list[Piece] = []
+        while (place := self._next(final=final)) is not None:
+            pieces.append(self._take(*place))
+        return pieces
 
-    def _next(self, *, final: bool) -> tuple[int, Cut]:
-        """Where the next piece ends in what is left, and with what; 0: that is not certain yet."""
+    def _next(self, *, final: bool) -> tuple[int, Cut] | None:
+        """Where the next piece ends in what is left, and with what; None: that is not certain yet."""
         limit = FIRST_LIMIT if self._eager else LIMIT
         while self._at < len(self._text):
             at = self._at
-            inside = _INSIDE.match(self._text, at) if self._weight < 2 * LIMIT else None
-            if inside:
-                self._weight += inside.end() - at
-                self._at = inside.end()
+            plain = _PLAIN.match(self._text, at) if self._weight < 2 * LIMIT else None
+            if plain:
+                self._at = plain.end()
+                self._count(self._at - at)
             else:
                 kind = self._kind(at, final=final)
                 if kind is None:
@@ -117,18 +120,20 @@ class Phrases:
                     self._places.append((at, kind))
                 if kind and (kind >= self._spare[0] or self._spare[2] < limit // 3):
                     self._spare = (kind, at, self._weight)
-                self._count(self._text[at])
                 self._at += 1
+                here = self._text[at]
+                space = here.isspace()
+                word = not space and (self._in_word or here.isalnum())
+                self._count(3 if is_wide(here) else 1, word=word, space=space)
             if self._weight > limit and self._spare[1]:
                 return self._spare[1], self._spare[0]
-        return 0, Cut.NEVER
+        return None
 
-    def _count(self, character: str) -> None:
-        self._weight += 3 if is_wide(character) else 1
-        space = character.isspace()
+    def _count(self, weight: int, *, word: bool = True, space: bool = False) -> None:
+        self._weight += weight
+        self._words += word and not self._in_word
+        self._in_word = word
         self._blank = self._blank and space
-        self._words += character.isalnum() and not self._in_word
-        self._in_word = not space and (self._in_word or character.isalnum())
 
     def _kind(self, at: int, *, final: bool) -> Cut | None:
         """How good a cut before the character at `at` is; None: that hangs on the characters to come."""

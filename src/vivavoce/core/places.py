@@ -55,7 +55,8 @@ def best_cut(text: str, at: int, weight: int, *, final: bool) -> Cut | None:
     if here in _GLUE or before.isspace():
         return Cut.NEVER
     after = text[at + 1 : at + 2]
-    kind = _at_space(text[:at], after if after or final else None, weight)
+    plain = before.isascii() and before.isalpha()  # most are: nothing ends there but a word
+    kind = Cut.SPACE if plain else _at_space(text[:at], after if after or final else None, weight)
     if kind is Cut.SPACE:
         return _between_words(text, at, final=final)
     return Cut.LETTER if kind is Cut.NEVER and weight >= _LAST_RESORT else kind
