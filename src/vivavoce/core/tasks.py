@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Generator, Sequence
-from functools import partial
+from types import coroutine
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Patience:
             waits_for = next(steps)
         except StopIteration as done:
             return done.value
-        rest = _Rest(waits_for, steps)
+        rest = _rest(waits_for, steps)
         if seconds is None:
             return await rest
         task = self._begin(seconds)
@@ -118,23 +118,16 @@ class Patience:
             self._timer = asyncio.get_running_loop().call_at(self._due, self._look, self._due)
 
 
-class _Rest:
+@coroutine
+def _rest(waits_for: Any, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
     """What is left of work that has begun to wait."""
-
-    def __init__(self, waits_for: Any, steps: Generator[Any, Any, Any]) -> None:
-        self._waits_for = waits_for
-        self._steps = steps
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        waits_for = self._waits_for
-        while True:
+    while True:
+        try:
+            yield waits_for
+        except BaseException as error:  # noqa: BLE001 - a cancellation, as a rule; whatever it is, it is the work's
             try:
-                told = yield waits_for
-            except BaseException as error:  # noqa: BLE001 - a cancellation, as a rule; whatever it is, it is the work's
-                step = partial(self._steps.throw, error)
-            else:
-                step = partial(self._steps.send, told)
-            try:
-                waits_for = step()
+                waits_for = steps.throw(error)
             except StopIteration as done:
                 return done.value
+        else:
+            return (yield from steps)

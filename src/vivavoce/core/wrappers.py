@@ -41,26 +41,14 @@ class Fallback:
                 return
         await self._last.respond(turn, send)
 
-    async def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
+    def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
         """Hear; see `core.engines.Transcriber`."""
         sounds = _Kept(audio)
+        return self._first_to_begin(lambda engine: engine.transcribe(sounds.from_the_start(), ask))
 
-        def calling(engine: Any) -> Stream[Transcript]:
-            return engine.transcribe(sounds.from_the_start(), ask)
-
-        async with aclosing(self._first_to_begin(calling)) as heard:
-            async for transcript in heard:
-                yield transcript
-
-    async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
+    def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
         """Think; see `core.engines.LanguageModel`."""
-
-        def calling(engine: Any) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
-            return engine.generate(turn)
-
-        async with aclosing(self._first_to_begin(calling)) as events:
-            async for event in events:
-                yield event
+        return self._first_to_begin(lambda engine: engine.generate(turn))
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text is, by the first engine that answers."""
@@ -69,26 +57,14 @@ class Fallback:
                 return await engine.count(texts)
         return await self._last.count(texts)
 
-    async def synthesize(self, say: Utterance) -> Stream[Pcm]:
+    def synthesize(self, say: Utterance) -> Stream[Pcm]:
         """Say one piece; see `core.engines.Synthesizer`."""
+        return self._first_to_begin(lambda engine: engine.synthesize(say))
 
-        def calling(engine: Any) -> Stream[Pcm]:
-            return engine.synthesize(say)
-
-        async with aclosing(self._first_to_begin(calling)) as sounds:
-            async for pcm in sounds:
-                yield pcm
-
-    async def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
+    def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
         """Speak; see `core.engines.Speaker`."""
         came = _Kept(words)
-
-        def calling(engine: Any) -> Stream[AudioDelta]:
-            return engine.speak(came.from_the_start(), ask)
-
-        async with aclosing(self._first_to_begin(calling)) as sounds:
-            async for sound in sounds:
-                yield sound
+        return self._first_to_begin(lambda engine: engine.speak(came.from_the_start(), ask))
 
     async def _first_to_begin(self, call: Callable[[Any], Stream[T]]) -> Stream[T]:
         for engine in self._earlier:
@@ -137,17 +113,13 @@ class Timed:
         except TimeoutError:
             raise EngineTimeout from None
 
-    async def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
+    def transcribe(self, audio: AsyncIterable[Pcm], ask: Hearing) -> Stream[Transcript]:
         """Hear; see `core.engines.Transcriber`."""
-        async with aclosing(self._in_time(self._engine.transcribe(audio, ask))) as heard:
-            async for transcript in heard:
-                yield transcript
+        return self._in_time(self._engine.transcribe(audio, ask))
 
-    async def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
+    def generate(self, turn: Turn) -> Stream[TextDelta | ToolCallDelta | TurnDone]:
         """Think; see `core.engines.LanguageModel`."""
-        async with aclosing(self._in_time(self._engine.generate(turn))) as events:
-            async for event in events:
-                yield event
+        return self._in_time(self._engine.generate(turn))
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text is."""
@@ -156,18 +128,14 @@ class Timed:
         except TimeoutError:
             raise EngineTimeout from None
 
-    async def synthesize(self, say: Utterance) -> Stream[Pcm]:
+    def synthesize(self, say: Utterance) -> Stream[Pcm]:
         """Say one piece; see `core.engines.Synthesizer`."""
-        async with aclosing(self._in_time(self._engine.synthesize(say))) as sounds:
-            async for pcm in sounds:
-                yield pcm
+        return self._in_time(self._engine.synthesize(say))
 
-    async def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
+    def speak(self, words: AsyncIterable[str], ask: Speaking) -> Stream[AudioDelta]:
         """Speak; see `core.engines.Speaker`. Time in which it waits for words is not the engine's."""
         watch = _Watch()
-        async with aclosing(self._in_time(self._engine.speak(watch.outside(words), ask), watch)) as sounds:
-            async for sound in sounds:
-                yield sound
+        return self._in_time(self._engine.speak(watch.outside(words), ask), watch)
 
     async def _in_time(self, stream: Stream[T], watch: "_Watch | None" = None) -> Stream[T]:
         limit = self._first_s
