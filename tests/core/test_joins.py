@@ -83,6 +83,16 @@ def test_the_pause_before_a_piece_sounds_while_that_is_made(cut: Cut, tail_s: fl
     assert pauses(out) == [pytest.approx(pause, abs=0.006)]
 
 
+@pytest.mark.parametrize("hiss", [[0], [QUIET, -QUIET], [1, 0, 0, -1]])
+@pytest.mark.parametrize("loud", [8000, 256, -256, QUIET + 1])
+def test_silence_may_hiss_and_loud_samples_have_bytes_of_nothing(hiss: list[int], loud: int):
+    silent, word = (array("h", samples * 4800).tobytes() for samples in (hiss, [loud]))
+    out = join([(Cut.NEVER, word + silent), (Cut.END, silent + word)])
+    assert len(out) == 2 * len(word) + int(PAUSES_S[Cut.END][1] * SPOKEN_RATE) * 2
+    assert out.startswith(word)
+    assert out.endswith(word)
+
+
 @pytest.mark.parametrize("cut", [Cut.NEVER, Cut.SPACE, Cut.PHRASE])
 def test_no_pause_is_certain_where_a_reader_would_not_stop(cut: Cut):
     joins = Joins()

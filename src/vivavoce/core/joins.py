@@ -27,6 +27,7 @@ class Joins:
         """`speed`: how much faster than usual is spoken; pauses are so much shorter."""
         self._speed = speed
         self._tail = b""  # the end of what came: its silence, and no less than is faded
+        self._loud = 0  # bytes of it before its silence
         self._lead = b""  # the silence that the piece begins with
         self._joint: Cut | None = None  # what the piece before ended with, until the first sound of this one
         self._given = self._own = 0  # bytes of the pause there that are out already, and how many the voice made
@@ -40,9 +41,9 @@ class Joins:
         sure = self._bytes(PAUSES_S.get(self._joint or Cut.NEVER, NO_PAUSE_S)[0]) - self._bytes(_LEAD_S)
         if sure <= 0 or self._given or self._lead:
             return b""
-        loud = len(self._tail) - _quiet(self._tail, from_end=True)
-        self._given, self._own = sure, min(len(self._tail) - loud, sure)
-        ending, self._tail = self._tail[: loud + self._own], self._tail[loud + self._own :]
+        self._given, self._own = sure, min(len(self._tail) - self._loud, sure)
+        certain, self._loud = self._loud + self._own, 0
+        ending, self._tail = self._tail[:certain], self._tail[certain:]
         return _faded(ending, out=True) + bytes(sure - self._own)
 
     def add(self, sound: bytes) -> bytes:
@@ -57,18 +58,19 @@ class Joins:
                 return b""
             before, sound = self._joined(self._joint, self._lead), sound[quiet:]
             self._joint, self._lead = None, b""
-        kept = len(sound) - max(min(_quiet(sound, from_end=True), _HELD), _FADE * SAMPLE_BYTES)
-        self._tail = sound[max(kept, 0) :]
-        return before + sound[: max(kept, 0)]
+        loud = len(sound) - _quiet(sound, from_end=True)
+        sent = max(len(sound) - max(min(len(sound) - loud, _HELD), _FADE * SAMPLE_BYTES), 0)
+        self._tail, self._loud = sound[sent:], max(loud - sent, 0)
+        return before + sound[:sent]
 
     def end(self) -> bytes:
         """The silence that ends it all, as the voice made it."""
-        rest, self._tail, self._lead = self._tail + self._lead, b"", b""
+        rest, self._tail, self._lead, self._loud = self._tail + self._lead, b"", b"", 0
         return rest
 
     def _joined(self, joint: Cut, lead: bytes) -> bytes:
         """What was held back and the silence before the sound that now comes, with the right pause in it."""
-        loud = len(self._tail) - _quiet(self._tail, from_end=True)
+        loud = self._loud
         least, most = map(self._bytes, PAUSES_S.get(joint, NO_PAUSE_S))
         made = self._own + len(self._tail) - loud + len(lead)
         pause = min(max(made, least), most) - self._given
@@ -86,7 +88,8 @@ class Joins:
 def _quiet(sound: bytes, *, from_end: bool) -> int:
     """How many bytes of silence `sound` begins or ends with."""
     samples = memoryview(sound).cast("h")[:: -1 if from_end else 1]
-    quiet = 0
+    rest = sound.rstrip(b"\0") if from_end else sound.lstrip(b"\0")
+    quiet = (len(sound) - len(rest)) // SAMPLE_BYTES  # nothing at all, as some voices' silence is
     while quiet < len(samples):
         frame = samples[quiet : quiet + _FRAME].tolist()
         if max(frame) > QUIET or min(frame) < -QUIET:
@@ -99,7 +102,7 @@ def _faded(sound: bytes, *, out: bool) -> bytes:
     """`sound` rising from nothing, or falling to it, where it would otherwise begin or end at once."""
     samples = array("h", sound)
     length = min(_FADE, len(samples))
-    for at in range(length):
-        place = len(samples) - 1 - at if out else at
-        samples[place] = samples[place] * at // length
+    edge = slice(len(samples) - length, len(samples)) if out else slice(0, length)
+    steps = reversed(range(length)) if out else range(length)
+    samples[edge] = array("h", [sample * at // length for sample, at in zip(samples[edge], steps, strict=True)])
     return samples.tobytes()
