@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import chain
 
 from vivavoce.core.audio import FRAME_SAMPLES, QUIET, SAMPLE_BYTES, SPOKEN_RATE, Pcm
-from vivavoce.core.turn import AudioDelta, Send, TextDelta, TokenLogprob, TurnEvent
+from vivavoce.core.turn import AudioDelta, Send, TextDelta, TurnEvent
 
 # More than any voice needs for one character ("$7" is "seven dollars"), in audio tokens.
 TOKENS_A_CHARACTER = 12
@@ -39,8 +39,9 @@ class Budget:
         self._text = ""
         self._ends: list[int] = []
         self._tokens = [0]
-        self._logprobs: list[tuple[TokenLogprob, ...]] = []
+        self._deltas: list[TextDelta] = []
         self._released = 0
+        self._passed = 0  # deltas of which a part was passed on
         self._said = 0
         self._samples = 0
         self._holding = False
@@ -91,7 +92,7 @@ class Budget:
         self._text += event.text
         self._ends.append(len(self._text))
         self._tokens.append(self._tokens[-1] + event.tokens)
-        self._logprobs.append(event.logprobs)
+        self._deltas.append(event)
         self._holding = self._holding or self._worst(math.inf) > self._limit
         if not self._holding:
             await self._release(len(self._text))
@@ -162,10 +163,14 @@ class Budget:
 
     async def _release(self, end: int) -> None:
         if end > self._released:
-            start, self._released = self._released, end
-            first, last = self._begun(start), self._begun(end)
-            logprobs = tuple(chain.from_iterable(self._logprobs[first:last]))
-            await self._send(TextDelta(self._text[start:end], self._tokens[last] - self._tokens[first], logprobs))
+            text, self._released = self._text[self._released : end], end
+            first, self._passed = self._passed, self._begun(end)
+            deltas = self._deltas[first : self._passed]
+            if len(deltas) == 1 and deltas[0].text == text:
+                await self._send(deltas[0])
+            else:
+                logprobs = tuple(chain.from_iterable(delta.logprobs for delta in deltas))
+                await self._send(TextDelta(text, self._tokens[self._passed] - self._tokens[first], logprobs))
 
     def _whole_words(self, end: int) -> int:
         """`end`, or the end of the word before it if it falls inside one that was not passed on yet."""

@@ -100,7 +100,8 @@ class Patience:
             self._timer = None
 
     def _begin(self, seconds: float) -> asyncio.Task[Any]:
-        task, loop = cast("asyncio.Task[Any]", asyncio.current_task()), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        task = cast("asyncio.Task[Any]", asyncio.current_task(loop))
         self._task, self._due, self._late = task, loop.time() + seconds, False
         if self._timer is not None and self._timer.when() > self._due:
             self.end()
