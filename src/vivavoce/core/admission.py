@@ -4,6 +4,8 @@
                  └► not now: it waits at the door, at most `wait_s`, then TurnedAway
                     └ it would be longer, as turns have gone of late: TurnedAway at once
 
+Who is turned away is told when to come back, and those who were told so before it are counted: `core.promises`.
+
 Once in, a turn goes before all that are not, and is not refused for want of a place. One whose reader holds it up, and
 that no engine works for, is not counted: it holds nothing but itself. Turns that nobody waits for are let in by another
 rule, and count for nobody else: `core.background`.
@@ -11,6 +13,8 @@ rule, and count for nobody else: `core.background`.
 
 import asyncio
 import logging
+import math
+from bisect import bisect_right
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -20,6 +24,7 @@ from vivavoce.core.background import Background
 from vivavoce.core.errors import EngineDown, Overloaded
 from vivavoce.core.line import Line, Standing
 from vivavoce.core.needs import Need
+from vivavoce.core.promises import Promise, Promises
 
 log = logging.getLogger("vivavoce.admission")
 
@@ -28,7 +33,7 @@ LOOK_S = 0.1
 """How often those at the door are looked at, beside whenever a turn ends."""
 TELL_S = 10.0
 """Refusals are logged once in this time at most."""
-LONGEST_S = 60.0
+LONGEST_S = 60
 """The most that one turned away is told to wait."""
 
 
@@ -46,6 +51,9 @@ class _Waiting:
     def __init__(self, turn: Admitted, needs: Sequence[Need]) -> None:
         self.turn = turn
         self.needs = needs
+        self.loads = frozenset(load for need in needs for load in need.loads)
+        self.number = 0
+        """Those with a lower one were told before it when to come back."""
         self.may: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -59,6 +67,7 @@ class Door:
         self._line: Line[_Waiting] = Line()
         self._look: asyncio.TimerHandle | None = None
         self._refusals = Refusals()
+        self._promises = Promises()
 
     @property
     def waiting(self) -> int:
@@ -109,6 +118,7 @@ class Door:
     async def _enter(self, mine: _Waiting) -> None:
         for down in filter(None, [need.down() for need in mine.needs]):
             raise NobodyThere(down.retry_after_s or 0.0)
+        mine.number = self._promises.number(mine.turn.project, mine.loads, mine.turn.began)
         self._line.join(mine, Standing(project=mine.turn.project))
         try:
             self._let_in()
@@ -141,23 +151,33 @@ class Door:
         if len(self._line):
             self._look = asyncio.get_running_loop().call_later(LOOK_S, self._let_in)
 
-    def _expected_s(self, mine: _Waiting) -> float:
-        """How long one at the door will wait there, as turns have gone of late."""
-        now = asyncio.get_running_loop().time()
+    def _expected_s(self, mine: _Waiting, *, away: bool = False) -> float:
+        """How long one at the door will wait, as turns have gone of late: there, or `away`, to come back in time."""
         line = list(self._line)
         ahead = line[: line.index(mine)]
-        wanted = {id(load) for need in mine.needs for load in need.loads}
-        before = sum(any(id(load) in wanted for need in other.needs for load in need.loads) for other in ahead)
-        return max((need.wait_s(now, self._wait_s, before) for need in mine.needs), default=0.0)
+        until = asyncio.get_running_loop().time() + (LONGEST_S if away else self._wait_s)
+        coming = self._promises.before(mine.number, mine.turn.project, mine.loads, until)
+        return max((self._until_free_s(need, ahead, coming, away=away) for need in mine.needs), default=0.0)
+
+    def _until_free_s(self, need: Need, ahead: list[_Waiting], coming: list[Promise], *, away: bool) -> float:
+        """How long until a need is met, when those ahead go first, and those who come back before that."""
+        now, loads = asyncio.get_running_loop().time(), frozenset(need.loads)
+        here = sum(not loads.isdisjoint(other.loads) for other in ahead)
+        dues = [promise.due for promise in coming if not loads.isdisjoint(promise.loads)]
+        before, wait_s = -1, 0.0
+        while (back := bisect_right(dues, now + (_told_s(wait_s) if away else wait_s))) != before:
+            before, wait_s = back, need.wait_s(now, self._wait_s, here + back)
+        return wait_s
 
     def _refusal(self, mine: _Waiting) -> TurnedAway:
         now = asyncio.get_running_loop().time()
         full = [need for need in mine.needs if not need.fits(now, self._wait_s)]
         for load in {load for need in full for load in need.loads}:
             load.refused += 1
-        expected_s = self._expected_s(mine)
         self._refusals.add([need.part for need in full])
-        return TurnedAway(min(max(expected_s, 1.0), LONGEST_S))
+        told_s = _told_s(self._expected_s(mine, away=True))
+        self._promises.give(Promise(mine.number, now + told_s, mine.turn.project, mine.loads))
+        return TurnedAway(told_s)
 
     def _measure(self, mine: _Waiting, now: float) -> None:
         for need in mine.needs:
@@ -191,8 +211,12 @@ class Refusals:
             self._next = asyncio.get_running_loop().call_later(TELL_S, self._tell)
 
 
+def _told_s(expected_s: float) -> int:
+    """What is told of a wait: whole seconds, for some clients read nothing finer, and all are to come when expected."""
+    return min(max(math.ceil(expected_s), 1), LONGEST_S)
+
+
 def _forget(mine: _Waiting) -> None:
-    for need in mine.needs:
-        for load in need.loads:
-            load.turns.discard(mine.turn)
-            load.coming.discard(mine.turn)
+    for load in mine.loads:
+        load.turns.discard(mine.turn)
+        load.coming.discard(mine.turn)
