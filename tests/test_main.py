@@ -164,9 +164,11 @@ async def test_models_with_the_same_ear_share_what_it_hears(configured: Any, mon
         assert len(heard) == 1
         await transcribed(running.models["mine"], project="another")
         assert len(heard) == 2
+        assert running.models["mine"].recalls
     config.store.heard_minutes = 0
-    async with main.store(config) as store:
+    async with main.store(config) as store, main.start(config, memory=store.heard) as running:
         assert store.heard is None
+        assert not running.models["mine"].recalls
 
 
 async def test_a_voice_of_ones_own_name_is_the_engines(configured: Any, spoken: list[tuple[str, str]]) -> None:

@@ -182,7 +182,7 @@ def models(config: Config, engines: Mapping[str, Engine], memory: Memory | None 
         for alias in (name, *settings.aliases):
             price = price_of(settings.price or PRICES.get(alias))
             model = Model(alias, snapshot(alias), responder, card, CREATED, piecewise, speak, price, carried)
-            found[alias] = replace(model, limited_as=name)
+            found[alias] = replace(model, limited_as=name, recalls=memory is not None)
     return found
 
 

@@ -15,10 +15,12 @@ from tests.support.leaves import Stuck
 from tests.support.serving import MODEL, Served, Serving, model
 from tests.support.together import Together
 from vivavoce.audio.wav import write_wav
+from vivavoce.core.admission import Door
 from vivavoce.core.audio import Pcm
 from vivavoce.core.cascade import Cascade
 from vivavoce.core.engines import Hearing
 from vivavoce.core.listening import Piecewise
+from vivavoce.core.load import Load
 from vivavoce.core.models import Model
 from vivavoce.core.recalling import Recalling
 from vivavoce.engines.child import Spec
@@ -67,6 +69,21 @@ async def test_a_later_turn_hears_only_what_is_new(serving: Serving, memory: Hea
     assert [turn.project for turn in brain.asked] == [""] * 5
     texts = [[part.transcript for m in turn.messages for part in m.parts if m.role == "user"] for turn in brain.asked]
     assert texts == [[TEXT] * (number + 1) for number in range(5)]
+
+
+async def test_a_turn_is_not_refused_for_an_ear_that_has_heard_all_of_it(serving: Serving, memory: Heard) -> None:
+    ear, line = Recogniser(), Load()
+    recalls = replace(hearing(ear, memory)[MODEL], loads={"hear": [line]})
+    forgets = replace(recalls, name="forgets", recalls=False)
+    served = await serving(models={MODEL: recalls, "forgets": forgets}, door=Door(0.0))
+    heard, written = said(tone(0.2)), {"role": "user", "content": "And?"}
+    assert (await served.post(messages=[heard])).status_code == 200
+    line.waiting = 40
+    conversation = [heard, {"role": "assistant", "content": "Yes."}]
+    assert (await served.post(messages=[*conversation, written])).status_code == 200
+    assert (await served.post(messages=[*conversation, said(tone(0.3)), written])).status_code == 503
+    assert (await served.post(model="forgets", messages=[*conversation, written])).status_code == 503
+    assert len(ear.heard) == 1
 
 
 async def test_several_answers_to_a_recording_hear_it_once(serving: Serving) -> None:

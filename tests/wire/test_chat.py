@@ -18,6 +18,11 @@ from vivavoce.wire.encoded import sound_bytes
 
 HELLO = {"role": "user", "content": "Hello"}
 WAV = {"voice": "alloy", "format": "wav"}
+SAID = {"role": "assistant", "content": "Yes."}
+CALLED = {
+    "role": "assistant",
+    "tool_calls": [{"id": "1", "type": "function", "function": {"name": "add", "arguments": "{}"}}],
+}
 PROGRAM = {
     "model": "gpt-4o-mini-audio-preview",
     "modalities": ["text", "audio"],
@@ -73,6 +78,24 @@ def test_the_sample_body_of_the_ai_ml_api_is_a_written_turn_of_one_token() -> No
         live=False,
         sampling=Sampling(1, 1, 1, ("text",), 1, 1, max_tokens=1, logprobs=True, top_logprobs=1),
     )
+
+
+@pytest.mark.parametrize(
+    ("messages", "hears"),
+    [
+        ([HELLO], False),
+        ([user(sound())], True),
+        ([user(sound()), user({"type": "text", "text": "And?"})], True),
+        ([user(sound()), SAID, HELLO], False),
+        ([user(sound()), SAID, user(sound())], True),
+        ([HELLO, SAID, user(sound()), SAID, HELLO], False),
+        ([user(sound()), CALLED, {"role": "tool", "tool_call_id": "1", "content": "8"}], False),
+    ],
+)
+def test_an_ear_is_taken_by_what_was_said_since_the_last_answer(messages: list[Any], hears: bool) -> None:
+    request = chat.decode(body(*messages))
+    assert chat.hears(request, recalls=True) is hears
+    assert chat.hears(request, recalls=False) is any(chat.recordings(request))
 
 
 def test_the_recorded_second_turn_has_its_recordings_and_its_reference_in_place() -> None:

@@ -55,6 +55,8 @@ class Model:
     """None: it costs nothing, or nobody knows what."""
     loads: Mapping[Part, Sequence[Load]] = field(default_factory=dict[Part, Sequence[Load]])
     """How busy the engines of each part are; a part is not there where they are not on this machine."""
+    recalls: bool = True
+    """Whether the words of a recording are kept for the turns after it."""
     limited_as: str = ""
     """The name its requests are counted by, the same for all its aliases; empty: its own."""
 

@@ -73,7 +73,7 @@ class ChatCompletions:
             keeping = await aside(len(body), Keeping, self._service, request, body, scope)
         del body  # tens of megabytes, which would be kept for as long as the answer takes
         answers = Answers(self._service, model, model.responder, request, held, keeping)
-        needs = model.answering(hears=any(chat.recordings(request)), speaks=voice is not None)
+        needs = model.answering(hears=chat.hears(request, recalls=model.recalls), speaks=voice is not None)
         work = answers.stream(send) if request.stream else answers.whole(send)
         with watching_door(self._service.watch, "chat", model.name):
             await while_connected(receive, self._service.door.within(caller_of(scope).project, needs, work))

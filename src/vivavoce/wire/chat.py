@@ -109,6 +109,16 @@ def recordings(request: ChatRequest) -> Iterator[Recording]:
                     yield Recording(Place(m, p), part.input_audio)
 
 
+def hears(request: ChatRequest, *, recalls: bool) -> bool:
+    """Whether it takes an ear: for recordings since the last answer, or for any where what was heard is not recalled.
+
+    Whoever answered before has heard the others. One whose words are gone is heard all the same.
+    """
+    answered = [m for m, message in enumerate(request.messages) if isinstance(message, AssistantMessage)]
+    first = answered[-1] if recalls and answered else 0
+    return any(recording.place.message >= first for recording in recordings(request))
+
+
 def _encoded(request: ChatRequest) -> int:
     """How long the files in a request are together, recordings and documents, as they were sent."""
     contents = [message.content for message in request.messages if isinstance(message, UserMessage)]
