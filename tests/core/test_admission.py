@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.support.jumping import timed
 from tests.support.waiting import until
 from vivavoce.core import admission
 from vivavoce.core.admission import Door, NobodyThere
@@ -102,6 +103,22 @@ async def test_each_turn_knows_itself_and_its_project(turns: Turns) -> None:
     a, b = await turns.end("a"), await turns.end("b")
     assert a is not b
     assert [turn and turn.project for turn in (a, b)] == ["ours", "theirs"]
+
+
+def test_each_turn_knows_how_long_it_waited() -> None:
+    async def waited_s(door: Door, at_s: float) -> float:
+        await asyncio.sleep(at_s)
+        async with door.turn("", [thinks]):
+            turn = admitted()
+            await asyncio.sleep(3.0)
+        return turn.waited_s if turn else -1.0
+
+    async def come() -> list[float]:
+        door = Door(ALWAYS_S)
+        return await asyncio.gather(waited_s(door, 0.0), waited_s(door, 1.0))
+
+    thinks = Need("think", [Load(places=1)])
+    assert timed(come()) == pytest.approx([0.0, 2.0])
 
 
 async def test_projects_take_turns_at_the_door(turns: Turns) -> None:

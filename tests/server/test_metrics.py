@@ -16,6 +16,7 @@ from tests.support.page import Page
 from tests.support.schemas import events
 from tests.support.serving import MODEL, Served, Serving, model
 from tests.support.talking import line, post
+from tests.support.waiting import until
 from vivavoce.audio.wav import write_wav
 from vivavoce.config import load
 from vivavoce.core.admission import Door
@@ -179,6 +180,24 @@ async def test_whoever_is_not_let_in_is_counted_as_turned_away(serving: Serving,
         assert found["turns_total", {**of, "outcome": "full"}] == 1
         assert found["active_turns", of] == 0
     assert not found.of("turn_seconds_count")
+
+
+async def test_how_long_a_turn_waited_at_the_door_is_told_when_it_is_in(serving: Serving, tmp_path: Path) -> None:
+    meters, door, speak = Meters(), Door(30.0), Load()
+    speak.called(took_s=1.0, sound_s=1.0)
+    asked_of = replace(watched(meters), loads={"speak": [speak]})
+    served = await serving(tmp_path, models={MODEL: asked_of}, watch=meters, meters=meters, door=door)
+    asked = {"model": MODEL, "input": "Hello there.", "voice": "alloy", "response_format": "pcm"}
+    async with door.turn("", asked_of.needs("speak")):
+        began = asyncio.get_running_loop().time()
+        waiting = asyncio.create_task(served.http.post("/v1/audio/speech", json=asked))
+        await until(lambda: door.waiting == 1)
+        assert not (await page(served)).of("waiting_seconds_count")
+        await asyncio.sleep(0.1)
+    assert (await waiting).status_code == 200
+    found, of = await page(served), {"kind": "speech", "model": MODEL}
+    assert found["waiting_seconds_count", of] == 1
+    assert 0.1 <= found["waiting_seconds_sum", of] <= asyncio.get_running_loop().time() - began
 
 
 @pytest.mark.parametrize("stream", [False, True])

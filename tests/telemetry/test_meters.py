@@ -2,6 +2,7 @@
 
 from tests.support.page import Page
 from tests.support.watch import Clock
+from vivavoce.core.admitted import Admitted, working_for
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.turn import AudioDelta, InputTranscript, Message, Speech, Text, TextDelta, Turn, TurnDone, Usage
 from vivavoce.core.watching import Watching
@@ -53,6 +54,19 @@ def test_a_streamed_turn_is_measured_event_by_event() -> None:
     tokens = {(d, of): page["tokens_total", {**CHAT, "direction": d, "of": of}] for d, of in page.of("tokens_total")}
     assert tokens == {("in", "text"): 7, ("in", "audio"): 20, ("out", "text"): 3, ("out", "audio"): 60}
     assert page["cached_tokens_total", CHAT] == 5
+
+
+def test_how_long_it_waited_to_be_let_in_is_told_of_every_turn_that_somebody_waits_for() -> None:
+    meters = Meters(Clock())
+    for waited_s, background in ((1.5, False), (0.0, False), (60.0, True)):
+        turn = Admitted("", 100.0, background=background)
+        turn.began += waited_s
+        with working_for(turn):
+            meters.turn("chat", "talker", streamed=True).ended("failed")
+    meters.turn("chat", "talker", streamed=True).ended("full")
+    page = Page(meters)
+    assert page["waiting_seconds_count", CHAT] == 2
+    assert page["waiting_seconds_sum", CHAT] == 1.5
 
 
 def test_nobody_listens_while_an_answer_is_made_whole() -> None:

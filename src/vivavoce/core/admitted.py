@@ -20,6 +20,7 @@ class Admitted:
 
     def __init__(self, project: str, began: float, *, background: bool = False) -> None:
         self.project = project
+        self.came = began
         self.began = began
         self.background = background
         """Whether nobody waits for it: it is done while there is nobody else, and gives way to whoever comes."""
@@ -31,6 +32,11 @@ class Admitted:
         """When it was, or will be, held up by its reader."""
         self._held_up_until = -math.inf
         self._sounds_until: float | None = None
+
+    @property
+    def waited_s(self) -> float:
+        """How long it waited to be let in."""
+        return self.began - self.came
 
     def unread(self, now: float) -> None:
         """It waits for its reader from now on; who has just been waited for is given no more time."""

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 import prometheus_client as prometheus
 
+from vivavoce.core.admitted import admitted
 from vivavoce.core.audio import Pcm
 from vivavoce.core.turn import AudioDelta, Speech, Turn, TurnDone, Usage
 from vivavoce.core.watching import Kind, Outcome, Seen, Stage
@@ -51,6 +52,7 @@ class Meters:
 
         self.turns = counter("turns", "What was asked of models, by how it ended.", (*OF_A_TURN, "outcome"))
         self.active = self._labelled(prometheus.Gauge, "active_turns", "Asked of models and not ended.", OF_A_TURN)
+        self.waited_s = times("waiting_seconds", "From coming to being let in.", OF_A_TURN)
         self.turn_s = times("turn_seconds", "Whole turns that were done.", OF_A_TURN)
         self.first_audio_s = times("first_audio_seconds", "Until the first sound of a stream was sent.", OF_A_TURN)
         self.gaps = counter("audio_gaps", "Sounds sent after the sound before them had lasted.", OF_A_TURN)
@@ -81,6 +83,9 @@ class Meters:
 
     def turn(self, kind: Kind, model: str, *, streamed: bool) -> Seen:
         """See `core.watching.Watch`."""
+        let_in = admitted()
+        if let_in is not None and not let_in.background:
+            self.waited_s(kind, model).observe(let_in.waited_s)
         return _Turn(self, (kind, model), streamed=streamed)
 
     def looked_up(self, cache: str, *, found: bool) -> None:

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import vivavoce
+from vivavoce.core.admitted import admitted
 from vivavoce.core.turn import AudioDelta, TextDelta, ToolCallDelta, TurnDone
 from vivavoce.core.watching import Kind, Outcome, Seen, Stage
 
@@ -92,7 +93,10 @@ class Traces:
 
     def turn(self, kind: Kind, model: str, *, streamed: bool) -> Seen:
         """See `core.watching.Watch`. What engines do from here on, in this task and those it starts, is part of it."""
-        attributes = {"gen_ai.request.model": model, "vivavoce.streamed": streamed}
+        attributes: dict[str, str | bool | float] = {"gen_ai.request.model": model, "vivavoce.streamed": streamed}
+        let_in = admitted()
+        if let_in is not None:
+            attributes["vivavoce.waited"] = let_in.waited_s
         span = self._tracer.start_span(kind, kind=self._trace.SpanKind.SERVER, attributes=attributes)
         token = self._context.attach(self._trace.set_span_in_context(span))
         return _TurnSpan(self._trace, span, lambda: self._context.detach(token))

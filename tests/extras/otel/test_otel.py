@@ -59,6 +59,7 @@ async def test_a_turn_is_a_span_with_its_parts_under_the_callers(
         told = attributes(turn)
         assert (told["gen_ai.request.model"], told["vivavoce.outcome"]) == (paths.CHAT, "done")
         assert told["gen_ai.usage.input_tokens"] > 0
+        assert told["vivavoce.waited"] >= 0
         assert [event.name for event in turn.events] == ["cache", "first word", "first sound"]
         parts = collector.parts(turn)
         assert {name: attributes(span)["vivavoce.engine"] for name, span in parts.items()} == {
