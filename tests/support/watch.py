@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from vivavoce.core.watching import Kind, Outcome, Stage
+from vivavoce.core.watching import Cache, Kind, Outcome, Stage
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Notes:
     def turn(self, kind: Kind, model: str, *, streamed: bool) -> Noted:
         return self._note(kind, model, "streamed" if streamed else "whole")
 
-    def looked_up(self, cache: str, *, found: bool) -> None:
+    def looked_up(self, cache: Cache, *, found: bool) -> None:
         self.lookups.append((cache, found))
 
     def _note(self, *what: str) -> Noted:

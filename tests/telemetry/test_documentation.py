@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from vivavoce.core.watching import Outcome, Stage
+from vivavoce.core.watching import Cache, Outcome, Stage
 from vivavoce.telemetry.meters import Meters
 
 TEXT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
@@ -17,5 +17,5 @@ def test_every_metric_stands_there_and_none_is_made_up() -> None:
     assert set(re.findall(r"\bvivavoce_\w+\w", TEXT)) - {"vivavoce_"} <= known
 
 
-def test_every_stage_and_outcome_stands_there() -> None:
-    assert all(f"`{word}`" in TEXT for kind in (Stage, Outcome) for word in kind.__args__)
+def test_every_stage_outcome_and_cache_stands_there() -> None:
+    assert all(f"`{word}`" in TEXT for kind in (Stage, Outcome, Cache) for word in kind.__args__)

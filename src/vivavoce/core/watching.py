@@ -18,6 +18,8 @@ Stage: TypeAlias = Literal["hear", "think", "speak", "respond"]
 Kind: TypeAlias = Literal["chat", "speech", "transcription", "translation"]
 Outcome: TypeAlias = Literal["done", "refused", "full", "failed", "left"]
 """`refused`: the request was wrong; `full`: there was no place for it; `left`: nobody wanted the rest."""
+Cache: TypeAlias = Literal["heard"]
+"""`heard`: the words of recordings."""
 
 
 class Seen(Protocol):
@@ -43,8 +45,8 @@ class Watch(Protocol):
         """A model is asked; `streamed`: its sound is sent as it is made, as 16-bit samples."""
         ...
 
-    def looked_up(self, cache: str, *, found: bool) -> None:
-        """Something was looked for in a cache; `cache` is a name in our code, such as `heard`."""
+    def looked_up(self, cache: Cache, *, found: bool) -> None:
+        """Something was looked for in a cache."""
         ...
 
 
@@ -62,7 +64,7 @@ class Watches:
         """See `Watch`."""
         return _Each([watch.turn(kind, model, streamed=streamed) for watch in self._watches])
 
-    def looked_up(self, cache: str, *, found: bool) -> None:
+    def looked_up(self, cache: Cache, *, found: bool) -> None:
         """See `Watch`."""
         for watch in self._watches:
             watch.looked_up(cache, found=found)

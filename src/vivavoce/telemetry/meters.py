@@ -11,7 +11,7 @@ import prometheus_client as prometheus
 from vivavoce.core.admitted import admitted
 from vivavoce.core.audio import Pcm
 from vivavoce.core.turn import AudioDelta, Speech, Turn, TurnDone, Usage
-from vivavoce.core.watching import Kind, Outcome, Seen, Stage
+from vivavoce.core.watching import Cache, Kind, Outcome, Seen, Stage
 from vivavoce.telemetry.places import Breaker, Door, Places, Pool
 from vivavoce.telemetry.player import Player
 
@@ -88,7 +88,7 @@ class Meters:
             self.waited_s(kind, model).observe(let_in.waited_s)
         return _Turn(self, (kind, model), streamed=streamed)
 
-    def looked_up(self, cache: str, *, found: bool) -> None:
+    def looked_up(self, cache: Cache, *, found: bool) -> None:
         """See `core.watching.Watch`."""
         self._lookups(cache, "hit" if found else "miss").inc()
 

@@ -17,7 +17,7 @@ from typing import Any
 import vivavoce
 from vivavoce.core.admitted import admitted
 from vivavoce.core.turn import AudioDelta, TextDelta, ToolCallDelta, TurnDone
-from vivavoce.core.watching import Kind, Outcome, Seen, Stage
+from vivavoce.core.watching import Cache, Kind, Outcome, Seen, Stage
 
 log = logging.getLogger("vivavoce.telemetry")
 
@@ -101,7 +101,7 @@ class Traces:
         token = self._context.attach(self._trace.set_span_in_context(span))
         return _TurnSpan(self._trace, span, lambda: self._context.detach(token))
 
-    def looked_up(self, cache: str, *, found: bool) -> None:
+    def looked_up(self, cache: Cache, *, found: bool) -> None:
         """See `core.watching.Watch`."""
         self._trace.get_current_span().add_event("cache", {"vivavoce.cache": cache, "vivavoce.found": found})
 
