@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 
 from vivavoce.benchmark.climbing import Climb, Plan
+from vivavoce.benchmark.machine import Machine
 from vivavoce.benchmark.questions import Questions
 from vivavoce.benchmark.reaching import reached
 from vivavoce.conform.examine import Wanted
@@ -17,6 +18,7 @@ from vivavoce.conform.sound import RATE, Sound
 
 URL = "http://peer.test"
 SPEECH = Sound(bytes(range(240)) * 4, RATE)  # 20 ms
+MACHINE = Machine("a processor", 2, 8192, "a system 1", "3.11.0")
 QUICK = Plan(limit_s=1, most=4, turns=4, pause_s=0)
 Body = dict[str, Any]
 
@@ -87,6 +89,6 @@ class Peer:
 async def climbed(peer: Any, plan: Plan = QUICK, *, sounds: tuple[Sound, ...] = (SPEECH,), wait_s: float = 20) -> Climb:
     """What is measured of it."""
     async with reached(Wanted(URL), wait_s, httpx2.MockTransport(peer)) as (base, asked, processes):
-        climb = Climb(base, asked, Questions(list(sounds)), plan, processes, lambda _told: None)
+        climb = Climb(base, asked, Questions(list(sounds)), plan, processes, lambda _told: None, MACHINE)
         await climb.run()
         return climb

@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from tests.benchmark.peers import QUICK, SPEECH, URL, Body, Parts, Peer, climbed
+from tests.benchmark.peers import MACHINE, QUICK, SPEECH, URL, Body, Parts, Peer, climbed
 from vivavoce.benchmark import climbing
 from vivavoce.benchmark.climbing import Climb, Plan
 from vivavoce.benchmark.questions import Questions
@@ -81,7 +81,7 @@ async def test_a_server_that_refuses_when_it_is_full_has_passed_the_limit() -> N
     assert [step.conversations for step in climb.steps] == [1, 2, 4]
     assert [step.holds(1) for step in climb.steps] == [True, True, False]
     assert climb.steps[2].measured.ended("refused") > 0
-    assert sentence(climb, own=True).startswith("This machine carries 2 conversations at a first audio of ")
+    assert sentence(climb).startswith("http://peer.test/v1 carries 2 conversations at a first audio of ")
     assert any(said.startswith("at 4: ") and "status 503, code full" in said for said in remarks(climb))
 
 
@@ -89,7 +89,7 @@ async def test_a_first_audio_over_the_limit_ends_it() -> None:
     climb = await climbed(Peer((0.1, 0.05, 0.01)), replace(QUICK, limit_s=0.1))
     assert [step.conversations for step in climb.steps] == [1]
     assert best(climb) is None
-    assert sentence(climb, own=False).startswith(
+    assert sentence(climb).startswith(
         "http://peer.test/v1 carries no conversation at a first audio of 100 ms: with one, its first audio comes after "
     )
 
@@ -193,7 +193,7 @@ async def test_what_was_measured_until_it_is_broken_off_is_kept() -> None:
                 reported.set()
 
         plan = Plan(1, 2, 16, 0)
-        climb = Climb(base, asked, Questions([SPEECH]), plan, processes, tell)
+        climb = Climb(base, asked, Questions([SPEECH]), plan, processes, tell, MACHINE)
         task = asyncio.create_task(climb.run())
         await reported.wait()
         task.cancel()
@@ -201,7 +201,7 @@ async def test_what_was_measured_until_it_is_broken_off_is_kept() -> None:
             await task
     assert [step.whole for step in climb.steps] == [True, False]
     assert 0 < len(climb.steps[1].measured.turns) < 16
-    assert sentence(climb, own=True).startswith("This machine carries at least 1 conversation at a first audio of ")
+    assert sentence(climb).startswith("http://peer.test/v1 carries at least 1 conversation at a first audio of ")
 
 
 def test_the_steps_double_up_to_the_most() -> None:

@@ -1,12 +1,13 @@
 import json
 import math
+from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 import httpx2
 import jsonschema_rs
 import pytest
 
-from tests.benchmark.peers import SPEECH, URL, Peer, climbed
+from tests.benchmark.peers import MACHINE, SPEECH, URL, Peer, climbed
 from vivavoce.benchmark import report
 from vivavoce.benchmark.asking import Asked, Turn
 from vivavoce.benchmark.climbing import Climb, Plan, Step
@@ -41,11 +42,13 @@ STEP = strictly(
     failures={"type": "object", "additionalProperties": COUNT},
     generator=strictly(lag_p95_ms=NUMBER, lag_most_ms=NUMBER, busy=NUMBER, bottleneck=FLAG),
 )
+THE_MACHINE = strictly(cpu=TEXT, cores=COUNT, memory_mb={"type": ["integer", "null"]}, system=TEXT, python=TEXT)
 SCHEMA = strictly(
-    **dict.fromkeys(("server", "vivavoce", "model", "voice", "sentence"), TEXT),
+    **dict.fromkeys(("server", "vivavoce", "ended", "model", "voice", "sentence"), TEXT),
     **dict.fromkeys(("own", "references", "spoken_questions", "limit_passed"), FLAG),
     **dict.fromkeys(("limit_ms", "pause_s", "first_audio_ms", "memory_idle_mb"), NUMBER),
-    machine=strictly(cores=COUNT, system=TEXT, processor=TEXT),
+    load_generator_machine=THE_MACHINE,
+    server_machine={"anyOf": [THE_MACHINE, {"type": "null"}]},
     transcription_model={"type": ["string", "null"]},
     conversations=COUNT,
     remarks={"type": "array", "items": TEXT},
@@ -67,9 +70,10 @@ def step(conversations: int, *first_audio_s: float | None, gap_s: float = 0, who
     return Step(Measured(conversations, turns), Generator(0.001, 0.002, 0.1), used, 10, whole)
 
 
-def climb(*steps: Step, model: str = "a-model") -> Climb:
-    asked = Asked(httpx2.AsyncClient(base_url=URL), model, "alloy", 1)
-    return Climb(URL, asked, Questions([SPEECH]), Plan(1.5), Processes(()), print, list(steps), 100.0, ["python 2"])
+def climb(*steps: Step, base: str = URL, own: bool = True) -> Climb:
+    asked = Asked(httpx2.AsyncClient(base_url=URL), "a-model", "alloy", 1)
+    questions, plan = Questions([SPEECH]), Plan(1.5)
+    return Climb(base, asked, questions, plan, Processes(()), print, MACHINE, own, list(steps), 100.0, ["python 2"])
 
 
 FULL = climb(step(1, 0.5), step(2, 0.6, 0.7), step(4, 2.0, None, gap_s=0.3))
@@ -77,9 +81,9 @@ FULL = climb(step(1, 0.5), step(2, 0.6, 0.7), step(4, 2.0, None, gap_s=0.3))
 
 async def test_json_is_of_one_shape() -> None:
     for each in (await climbed(Peer(room=2)), FULL, climb()):
-        told = json.loads(report.as_json(each, "1.2.3", own=False))
+        told = json.loads(report.as_json(each, "1.2.3"))
         jsonschema_rs.validate(SCHEMA, told)
-    told = json.loads(report.as_json(FULL, "1.2.3", own=True))
+    told = json.loads(report.as_json(FULL, "1.2.3"))
     assert (told["conversations"], told["first_audio_ms"], told["limit_passed"]) == (2, 700, True)
     assert told["steps"][2]["first_audio_ms"] == {"p50": 2000, "p95": None}
     assert (told["steps"][2]["gaps"], told["steps"][2]["gaps_ms"]) == (1, 300)
@@ -88,7 +92,7 @@ async def test_json_is_of_one_shape() -> None:
 
 
 async def test_what_is_said_is_never_told() -> None:
-    told = report.as_json(await climbed(Peer()), "1.2.3", own=False)
+    told = report.as_json(await climbed(Peer()), "1.2.3")
     assert "Hello" not in told
 
 
@@ -101,24 +105,19 @@ async def test_what_is_said_is_never_told() -> None:
             [step(1, 0.5), step(2, 0.7, whole=False)],
             "This machine carries at least 1 conversation at a first audio of 500 ms.",
         ),
-        (
-            [step(1, 1.6)],
-            NONE + "its first audio comes after 1600 ms (p95).",
-        ),
-        (
-            [step(1, None, 0.5)],
-            NONE + "1 of 2 turns had no answer.",
-        ),
+        ([step(1, 1.6)], NONE + "its first audio comes after 1600 ms (p95)."),
+        ([step(1, None, 0.5)], NONE + "1 of 2 turns had no answer."),
         ([step(1, 0.5, whole=False)], "Cut short before one conversation was measured."),
         ([], "Cut short before one conversation was measured."),
     ],
 )
 def test_it_comes_to_one_sentence(steps: list[Step], said: str) -> None:
-    assert report.sentence(climb(*steps), own=True) == said
+    assert report.sentence(climb(*steps)) == said
 
 
 def test_another_server_is_named() -> None:
-    assert report.sentence(FULL, own=False) == f"{URL} carries 2 conversations at a first audio of 700 ms."
+    elsewhere = climb(*FULL.steps, own=False)
+    assert report.sentence(elsewhere) == f"{URL} carries 2 conversations at a first audio of 700 ms."
 
 
 def test_a_row_has_every_column() -> None:
@@ -131,28 +130,91 @@ def test_a_row_has_every_column() -> None:
 
 def test_remarks_tell_of_the_load_generator_and_of_what_was_left_out() -> None:
     late = Step(Measured(1, [Turn(False, "answered", "", 0.1, 0.1, 1)]), Generator(0.09, 0.1, 0.9), None, 1, whole=True)
-    hidden = climb(late)
+    hidden = climb(late, own=False)
     hidden.processes = None
     said = report.remarks(hidden)
+    assert f"the load generator ran on: {MACHINE}" in said
     assert "CPU and memory were left out: the server's processes are not to be seen from here" in said
     assert any("late by 90 ms (p95) and used 90% of a core" in each for each in said)
 
 
-@pytest.mark.parametrize("drawn", [FULL, climb(), climb(step(1, math.inf)), climb(step(1, 900.0))])
+@pytest.mark.parametrize(
+    ("own", "processes", "is_here"), [(True, Processes(()), True), (False, Processes(()), True), (False, None, False)]
+)
+def test_the_server_is_told_to_be_on_this_machine_only_where_it_is(
+    own: bool, processes: Processes | None, is_here: bool
+) -> None:
+    measured = climb(*FULL.steps, own=own)
+    measured.processes = processes
+    told = json.loads(report.as_json(measured, "1.2.3"))
+    machine = {"cpu": "a processor", "cores": 2, "memory_mb": 8192, "system": "a system 1", "python": "3.11.0"}
+    assert (told["load_generator_machine"], told["server_machine"]) == (machine, machine if is_here else None)
+    named = "a processor, 2 cores, 8 GB, a system 1, Python 3.11.0"
+    assert told["remarks"][0] == (f"measured on: {named}" if is_here else f"the load generator ran on: {named}")
+    assert (f">{named}<" in picture(measured)) == is_here
+
+
+def test_it_is_told_that_transcripts_are_no_part_of_a_turn() -> None:
+    assert "as many at once, after the conversations; it is no part of a turn" in report.LEGEND
+
+
+FAR = climb(step(1, 900.0), base="https://a-server.with-a-long-name.example/a/long/path/to/v1", own=False)
+CLOSE = climb(*(step(2**power, 0.02, 1.5, gap_s=0.3) for power in range(11)), step(1100, 900.0, None, whole=False))
+NEVER = climb(step(1, math.inf))
+NO_ANSWER = climb(step(64, *[None] * 256))
+
+
+@pytest.mark.parametrize("drawn", [FULL, climb(), NEVER, FAR, CLOSE, NO_ANSWER])
 def test_the_picture_is_xml_that_runs_nothing(drawn: Climb) -> None:
     drawn.asked.model = "<script>alert(1)</script>&"
-    root = ET.fromstring(picture(drawn, own=False))  # noqa: S314 - our own
+    root = ET.fromstring(picture(drawn))  # noqa: S314 - our own
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     for each in root.iter():
         assert each.tag.rpartition("}")[2] in {
-            *("svg", "title", "style", "rect", "text", "line", "polyline", "circle"),
+            *("svg", "title", "style", "g", "rect", "text", "line", "polyline", "circle"),
         }
         assert not [name for name in each.attrib if name.startswith("on") or "href" in name]
-    assert "prefers-color-scheme: dark" in picture(drawn, own=False)
+    assert "prefers-color-scheme: dark" in picture(drawn)
+
+
+def words(drawn: Climb) -> list[str]:
+    found = ET.fromstring(picture(drawn)).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own
+    return [each.text or "" for each in found]
 
 
 def test_the_picture_tells_limit_gaps_and_refusals_in_words_too() -> None:
-    words = [each.text for each in ET.fromstring(picture(FULL, own=True)).iter() if (each.text or "").strip()]  # noqa: S314
-    for told in ("limit 1500 ms", "▲ 1 gap", "✕ 1 of 2 unanswered", "p95 never", "p50 2000", "p95 500"):
-        assert told in words
-    assert words[0].startswith("This machine carries 2 conversations")
+    for told in ("limit", "1500 ms", "gaps", "▲ 1", "unanswered", "✕ 1 of 2", "p95 never", "p50 2000", "p95 500"):
+        assert told in words(FULL)
+    assert words(FULL)[0].startswith("This machine carries 2 conversations")
+
+
+@pytest.mark.parametrize("drawn", [FULL, climb(), NEVER, FAR, CLOSE, NO_ANSWER])
+def test_the_picture_has_the_whole_sentence(drawn: Climb) -> None:
+    assert " ".join(words(drawn)).startswith(report.sentence(drawn))
+
+
+@pytest.mark.parametrize("drawn", [FULL, climb(), NEVER, FAR, CLOSE, NO_ANSWER])
+def test_no_word_of_the_picture_lies_over_another_or_over_its_edge(drawn: Climb) -> None:
+    root = ET.fromstring(picture(drawn))  # noqa: S314 - our own
+    width, height = map(float, root.attrib["viewBox"].split()[2:])
+    boxes = list(placed(root))
+    for place, (text, left, right, top, bottom) in enumerate(boxes):
+        assert left >= 0, text
+        assert right <= width, text
+        assert bottom <= height, text
+        for other, its_left, its_right, its_top, its_bottom in boxes[:place]:
+            apart = right <= its_left or its_right <= left or bottom <= its_top or its_bottom <= top
+            assert apart, (text, other)
+
+
+def placed(root: ET.Element, down: float = 0) -> Iterator[tuple[str, float, float, float, float]]:
+    """Each text, and about where it lies: left, right, top and bottom."""
+    for each in root:
+        if each.tag.endswith("}g"):
+            yield from placed(each, float(each.attrib["transform"].rstrip(")").split()[1]))
+        elif each.tag.endswith("}text"):
+            text, size = each.text or "", float(each.attrib.get("font-size", 13))
+            wide = 0.56 * size * len(text)
+            share = {"middle": 0.5, "end": 1.0}.get(each.attrib.get("text-anchor", ""), 0.0)
+            left, base = float(each.attrib["x"]) - share * wide, down + float(each.attrib["y"])
+            yield text, left, left + wide, base - 0.8 * size, base + 0.2 * size

@@ -34,6 +34,8 @@ def test_without_an_address_a_server_of_the_configuration_is_measured(run: Run, 
     told = json.loads((tmp_path / "out.json").read_text())
     assert (told["own"], told["model"], told["references"], told["spoken_questions"]) == (True, "talker", True, True)
     assert told["memory_idle_mb"] > 0
+    assert told["server_machine"] == told["load_generator_machine"]
+    assert any(line.startswith("- measured on: ") for line in lines)
     assert told["steps"][0]["cores_per_conversation"] > 0
     assert ET.parse(tmp_path / "out.svg").getroot().tag.endswith("svg")  # noqa: S314 - our own
     assert not (tmp_path / "home" / "data").exists()  # it has a data folder of its own

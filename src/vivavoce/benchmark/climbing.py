@@ -9,6 +9,7 @@ from typing import Any
 
 from vivavoce.benchmark.asking import Asked, Turn
 from vivavoce.benchmark.figures import Measured
+from vivavoce.benchmark.machine import Machine
 from vivavoce.benchmark.processes import Processes
 from vivavoce.benchmark.questions import SYSTEM, TURNS, Question, Questions
 from vivavoce.benchmark.watching import Generator, Used, Watch
@@ -64,12 +65,21 @@ class Climb:
     plan: Plan
     processes: Processes | None
     tell: Callable[[str], None]
+    machine: Machine
+    """The load generator's."""
+    own: bool = False
+    """Whether the server was started for this alone, so that it is this machine that is measured."""
     steps: list[Step] = field(default_factory=list[Step])
     idle_mb: float | None = None
     """What the server's processes held before the first step."""
     named: list[str] = field(default_factory=list[str])
     """What these processes are called."""
     remarks: list[str] = field(default_factory=list[str])
+
+    @property
+    def on_one_machine(self) -> bool:
+        """Whether the server runs on the load generator's machine, as far as that is to be seen."""
+        return self.own or self.processes is not None
 
     async def run(self) -> None:
         """Warm up, then climb.

@@ -1,14 +1,22 @@
 """One picture: first audio over conversations, with the limit, gaps and refusals. SVG, readable in light and dark."""
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from html import escape
 
 from vivavoce.benchmark.climbing import Climb, Step
 from vivavoce.benchmark.report import sentence
 
-WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 690, 80, 330
+LEFT, TOP, BOTTOM = 96, 46, 306
+NARROWEST, STEP = 520, 84
+"""Of the field; and of a step in it, which its figures need."""
+BESIDE = 94
+"""At the right of the field: for the limit."""
+BENEATH = 40, 62, 84, 104
+"""The field: how many conversations, gaps, questions without an answer, and whether it was cut short."""
+LETTERS, ROW = 72, 22
+"""Of the heading, at most; and how far apart its lines are."""
 HIGHEST = 3.0
 """Of the limit: what lies above is drawn at the edge, with its figure."""
 LINES = 5
@@ -30,48 +38,66 @@ STYLE = """
 """
 
 
-def picture(climb: Climb, *, own: bool) -> str:
+def picture(climb: Climb) -> str:
     """The whole file."""
-    said, model = escape(sentence(climb, own=own)), escape(climb.asked.model[:48])
-    heading = said if len(said) < 84 else "First audio"
-    under = f"First audio in ms over conversations at once; model {model}"
+    said = sentence(climb)
+    heading = textwrap.wrap(said, LETTERS, break_on_hyphens=False)
+    scale = _Scale(climb.steps, climb.plan.limit_s)
+    width, down = scale.right + BESIDE, ROW * len(heading)
+    under = [f"First audio in ms over conversations at once; model {climb.asked.model[:48]}"]
+    under += [str(climb.machine)] if climb.on_one_machine else []
+    height = down + ROW * len(under) + BOTTOM + BENEATH[-1] + 20
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {FONT} role="img">',
-            f"  <title>{said}</title>",
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {FONT} role="img">',
+            f"  <title>{escape(said)}</title>",
             f"  <style>{STYLE}  </style>",
-            f'  <rect class="ground" width="{WIDTH}" height="{HEIGHT}"/>',
-            f'  <text x="{LEFT}" y="32" font-size="16" font-weight="600">{heading}</text>',
-            f'  <text class="faint" x="{LEFT}" y="54">{under}</text>',
-            *(f"  {part}" for part in _drawn(climb.steps, climb.plan.limit_s)),
+            f'  <rect class="ground" width="{width}" height="{height}"/>',
+            *(
+                f'  <text x="20" y="{10 + ROW * line}" font-size="16" font-weight="600">{escape(text)}</text>'
+                for line, text in enumerate(heading, 1)
+            ),
+            *(
+                f'  <text class="faint" x="20" y="{10 + down + ROW * line}">{escape(text)}</text>'
+                for line, text in enumerate(under, 1)
+            ),
+            f'  <g transform="translate(0 {down + ROW * len(under)})">',
+            *(f"    {part}" for part in _drawn(climb.steps, climb.plan.limit_s, scale)),
+            "  </g>",
             "</svg>\n",
         ]
     )
 
 
-def _drawn(steps: Sequence[Step], limit_s: float) -> Iterator[str]:
-    scale = _Scale(steps, limit_s)
+def _drawn(steps: Sequence[Step], limit_s: float, scale: "_Scale") -> Iterator[str]:
     yield from scale.axes()
-    y = scale.y(limit_s)
-    yield f'<line class="limit" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-    yield f'<text class="lost" x="{RIGHT}" y="{y - 6:.1f}" text-anchor="end">limit {limit_s * 1000:.0f} ms</text>'
+    yield from scale.limit(limit_s)
     first = [step.measured.first_audio() for step in steps]
-    yield from scale.line("most", [spread.p95 if spread else math.inf for spread in first], "p95", -10)
-    yield from scale.line("half", [spread.p50 if spread else math.inf for spread in first], "p50", 20)
+    half = [spread.p50 if spread else math.inf for spread in first]
+    most = [spread.p95 if spread else math.inf for spread in first]
+    yield scale.line("most", most)
+    yield scale.line("half", half)
+    yield from scale.figures("most", most, "p95", -10)
+    yield from scale.figures("half", half, "p50", 20)
+    for y, name in zip(BENEATH, ("at once", "gaps", "unanswered"), strict=False):
+        yield f'<text class="faint" x="{LEFT - 8}" y="{BOTTOM + y}" text-anchor="end">{name}</text>'
     for place, step in enumerate(steps):
         yield from _marks(step, scale.x(place))
 
 
 def _marks(step: Step, x: float) -> Iterator[str]:
     """Beneath a step: how many it is, what was heard as a gap, and what was not answered."""
-    cut = "" if step.whole else " (cut short)"
-    yield f'<text x="{x:.1f}" y="{BOTTOM + 20}" text-anchor="middle">{step.conversations}{cut}</text>'
     gaps, _ = step.measured.gaps()
-    lost = len(step.measured.turns) - len(step.measured.answered)
-    told = [f"▲ {gaps} gap{'s' * (gaps > 1)}"] if gaps else []
-    told += [f"✕ {lost} of {len(step.measured.turns)} unanswered"] if lost else []
-    for row, text in enumerate(told):
-        yield f'<text class="lost" x="{x:.1f}" y="{BOTTOM + 40 + 18 * row}" text-anchor="middle">{text}</text>'
+    turns, answered = len(step.measured.turns), len(step.measured.answered)
+    told = [
+        ("", str(step.conversations)),
+        ("lost", f"▲ {gaps}") if gaps else ("faint", "0"),
+        ("lost", f"✕ {turns - answered} of {turns}") if turns > answered else ("faint", "0"),
+        ("lost", "" if step.whole else "cut short"),
+    ]
+    for y, (kind, text) in zip(BENEATH, told, strict=True):
+        if text:
+            yield f'<text class="{kind}" x="{x:.1f}" y="{BOTTOM + y}" text-anchor="middle">{text}</text>'
 
 
 class _Scale:
@@ -82,10 +108,11 @@ class _Scale:
         times = [time for spread in spreads for time in (spread.p50, spread.p95) if math.isfinite(time)]
         self._top_s = 1.15 * max(limit_s, min(max(times, default=0), HIGHEST * limit_s))
         self._steps = len(steps)
+        self.right = LEFT + max(NARROWEST, STEP * self._steps)
 
     def x(self, place: int) -> float:
         """Of a step: they lie equally far apart."""
-        return LEFT + (RIGHT - LEFT) * (place + 0.5) / max(1, self._steps)
+        return LEFT + (self.right - LEFT) * (place + 0.5) / max(1, self._steps)
 
     def y(self, seconds: float) -> float:
         """Of a time; what is above the picture lies at its edge."""
@@ -97,14 +124,25 @@ class _Scale:
         width *= next(factor for factor in (1, 2, 5, 10) if self._top_s * 1000 / (width * factor) <= LINES)
         for index in range(int(self._top_s * 1000 // width) + 1):
             y = self.y(index * width / 1000)
-            yield f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            yield f'<line class="grid" x1="{LEFT}" x2="{self.right}" y1="{y:.1f}" y2="{y:.1f}"/>'
             yield f'<text class="faint" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{index * width:g}</text>'
 
-    def line(self, kind: str, times_s: Sequence[float], name: str, offset: float) -> Iterator[str]:
-        """A line through the times of the steps, each told in figures."""
-        places = [(self.x(place), self.y(time)) for place, time in enumerate(times_s)]
-        yield f'<polyline class="{kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>'
-        for (x, y), time in zip(places, times_s, strict=True):
+    def limit(self, limit_s: float) -> Iterator[str]:
+        """A line at the limit, which is told beside the field, where no other figure is."""
+        y, x = self.y(limit_s), self.right + 8
+        yield f'<line class="limit" x1="{LEFT}" x2="{self.right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield f'<text class="lost" x="{x}" y="{y - 3:.1f}">limit</text>'
+        yield f'<text class="lost" x="{x}" y="{y + 13:.1f}">{limit_s * 1000:.0f} ms</text>'
+
+    def line(self, kind: str, times_s: Sequence[float]) -> str:
+        """A line through the times of the steps."""
+        points = " ".join(f"{self.x(place):.1f},{self.y(time):.1f}" for place, time in enumerate(times_s))
+        return f'<polyline class="{kind}" points="{points}"/>'
+
+    def figures(self, kind: str, times_s: Sequence[float], name: str, offset: float) -> Iterator[str]:
+        """The times of the steps, each a dot, and told."""
+        for place, time in enumerate(times_s):
+            x, y = self.x(place), self.y(time)
             figure = f"{time * 1000:.0f}" if math.isfinite(time) else "never"
             yield f'<circle class="dot-{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
             yield f'<text x="{x:.1f}" y="{y + offset:.1f}" text-anchor="middle">{name} {figure}</text>'

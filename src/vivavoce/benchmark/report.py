@@ -2,8 +2,8 @@
 
 import json
 import math
-import os
-import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from vivavoce.benchmark.climbing import Climb, Step
@@ -27,9 +27,10 @@ COLUMNS = (
     "MB each",
 )
 LEGEND = (
-    "Milliseconds, medians and p95 by rank. First audio: from a question sent to its first sound, refused and failed "
-    "turns last; after speech: the same of spoken questions, sent as they end. Real time: how long an answer took over "
-    "how long it sounds."
+    "Milliseconds, medians and p95 by rank. Transcript: from a recording to its words, by itself, as many at once, "
+    "after the conversations; it is no part of a turn. First audio: from a question sent to its first sound, refused "
+    "and failed turns last; after speech: the same of spoken questions, sent as they end. Real time: how long an "
+    "answer took over how long it sounds."
 )
 
 
@@ -38,9 +39,9 @@ def best(climb: Climb) -> Step | None:
     return next((step for step in reversed(climb.steps) if step.holds(climb.plan.limit_s)), None)
 
 
-def sentence(climb: Climb, *, own: bool) -> str:
-    """What it comes to; `own`: the server was started for this alone, so that it is this machine that was measured."""
-    who = "This machine" if own else climb.base
+def sentence(climb: Climb) -> str:
+    """What it comes to."""
+    who = "This machine" if climb.own else climb.base
     limit = f"{climb.plan.limit_s * 1000:.0f} ms"
     found, last = best(climb), climb.steps[-1] if climb.steps else None
     if last is None or not (last.whole or found):
@@ -92,13 +93,15 @@ def each(step: Step, idle_mb: float | None) -> tuple[float | None, float | None]
 
 def remarks(climb: Climb) -> list[str]:
     """What has to be known to read the figures."""
-    said = list(climb.remarks)
+    said = [f"measured on: {climb.machine}" if climb.on_one_machine else f"the load generator ran on: {climb.machine}"]
+    said += climb.remarks
     if climb.processes is None:
         said.append("CPU and memory were left out: the server's processes are not to be seen from here")
     else:
         peak = max((step.used.memory_mb for step in climb.steps if step.used), default=0)
         names = ", ".join(climb.named)
         said.append(f"the server's processes ({names}) held {climb.idle_mb or 0:.0f} MB idle, {peak:.0f} MB at most")
+    if climb.on_one_machine:
         said.append("the load generator ran on the same machine, and took its share of it")
     for step in climb.steps:
         if slow(step):
@@ -120,15 +123,17 @@ def slow(step: Step) -> bool:
     return step.generator.is_bottleneck(first.p50 if first else None)
 
 
-def as_json(climb: Climb, version: str, *, own: bool) -> str:
-    """Everything, for programs. Times are in milliseconds; null: not measured, or never."""
+def as_json(climb: Climb, version: str) -> str:
+    """Everything, for programs. Times are in milliseconds; null: not measured, never, or not to be seen from here."""
     found = best(climb)
     first = found.measured.first_audio() if found else None
     whole = {
         "server": climb.base,
-        "own": own,
+        "own": climb.own,
         "vivavoce": version,
-        "machine": {"cores": os.cpu_count(), "system": platform.system(), "processor": platform.machine()},
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_generator_machine": asdict(climb.machine),
+        "server_machine": asdict(climb.machine) if climb.on_one_machine else None,
         "model": climb.asked.model,
         "voice": climb.asked.voice,
         "transcription_model": climb.asked.hearing,
@@ -139,7 +144,7 @@ def as_json(climb: Climb, version: str, *, own: bool) -> str:
         "conversations": found.conversations if found else 0,
         "first_audio_ms": _number(first and first.p95, 1000),
         "limit_passed": bool(climb.steps) and climb.steps[-1].whole and found is not climb.steps[-1],
-        "sentence": sentence(climb, own=own),
+        "sentence": sentence(climb),
         "remarks": remarks(climb),
         "processes": climb.named,
         "memory_idle_mb": _number(climb.idle_mb),

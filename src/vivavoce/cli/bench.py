@@ -26,6 +26,7 @@ from vivavoce.cli.common import INTERRUPTED, ConfigOption, check_file, choose, c
 from vivavoce.cli.terminal import STDOUT, Progress, harmless
 from vivavoce.core.audio import SPOKEN_RATE
 from vivavoce.core.engines import Speaking
+from vivavoce.core.processes import cores
 from vivavoce.core.streams import once
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
 ) -> None:
     """Hold 1, 2, 4, 8, … conversations at once until the first audio takes too long, and say how many are carried.
 
-    A conversation is four turns, written and spoken, each listened to to its end. Ctrl-C ends it with what is known.
-    Exits with 2 if the server cannot be asked.
+    A conversation is four turns, written and spoken, each listened to to its end. How long a transcript takes is
+    measured by itself, after the conversations of each step. Ctrl-C ends it with what is known. Exits with 2 if the
+    server cannot be asked.
     """
     from vivavoce.benchmark.climbing import Plan  # noqa: PLC0415 - help is quick
     from vivavoce.conform.examine import Unusable, Wanted  # noqa: PLC0415
@@ -83,28 +85,32 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
             plan = Plan(limit_ms / 1000, most, turns, pause)
             with _served(url, key, config) as (at, its_key):
                 wanted = Wanted(at, its_key, model, hearing=transcription_model, voice=voice)
-                climb, whole = _climb(wanted, sounds, plan, wait)
+                climb, whole = _climb(wanted, sounds, plan, wait, own=url is None)
         except Unusable as error:
             typer.echo(f"vivavoce: {harmless(str(error))}", err=True)
             raise typer.Exit(UNUSABLE) from None
         if climb is not None:
-            _tell(climb, json, svg, own=url is None)
+            _tell(climb, json, svg)
         if not whole:
             raise typer.Exit(INTERRUPTED)
 
 
-def _climb(wanted: "Wanted", sounds: "list[Sound]", plan: "Plan", wait_s: float) -> "tuple[Climb | None, bool]":
+def _climb(
+    wanted: "Wanted", sounds: "list[Sound]", plan: "Plan", wait_s: float, *, own: bool
+) -> "tuple[Climb | None, bool]":
     """What was measured, and whether it came to its end."""
     from vivavoce.benchmark.climbing import Climb  # noqa: PLC0415 - help is quick
+    from vivavoce.benchmark.machine import here  # noqa: PLC0415
     from vivavoce.benchmark.questions import Questions  # noqa: PLC0415
     from vivavoce.benchmark.reaching import reached  # noqa: PLC0415
 
     climbs: list[Climb] = []
+    machine = here(cores())
 
     async def run() -> None:
         with Progress("looking for the server…") as progress:
             async with reached(wanted, wait_s) as (base, asked, processes):
-                climbs.append(Climb(base, asked, Questions(sounds), plan, processes, progress.now))
+                climbs.append(Climb(base, asked, Questions(sounds), plan, processes, progress.now, machine, own))
                 await climbs[0].run()
 
     try:
@@ -158,21 +164,21 @@ def _served(url: str | None, key: str | None, config: Path | None) -> Generator[
             fail(str(error))
 
 
-def _tell(climb: "Climb", json: str | None, svg: Path | None, *, own: bool) -> None:
+def _tell(climb: "Climb", json: str | None, svg: Path | None) -> None:
     from vivavoce.benchmark.picture import picture  # noqa: PLC0415 - help is quick
     from vivavoce.benchmark.report import as_json  # noqa: PLC0415
 
     if svg is not None:
-        svg.write_text(picture(climb, own=own), encoding="utf-8")
+        svg.write_text(picture(climb), encoding="utf-8")
     if json == STDOUT:
-        typer.echo(as_json(climb, vivavoce.__version__, own=own))
+        typer.echo(as_json(climb, vivavoce.__version__))
         return
     if json is not None:
-        Path(json).write_text(as_json(climb, vivavoce.__version__, own=own) + "\n", encoding="utf-8")
-    _show(climb, own=own)
+        Path(json).write_text(as_json(climb, vivavoce.__version__) + "\n", encoding="utf-8")
+    _show(climb)
 
 
-def _show(climb: "Climb", *, own: bool) -> None:
+def _show(climb: "Climb") -> None:
     """A table for a person; in a pipe a line a step, parted by tabs. Then what has to be known, and one sentence."""
     from vivavoce.benchmark.report import COLUMNS, LEGEND, remarks, rows, sentence  # noqa: PLC0415 - help is quick
 
@@ -191,4 +197,4 @@ def _show(climb: "Climb", *, own: bool) -> None:
     typer.echo(LEGEND)
     for remark in remarks(climb):
         typer.echo(f"- {harmless(remark)}")
-    typer.echo(harmless(sentence(climb, own=own)))
+    typer.echo(harmless(sentence(climb)))
