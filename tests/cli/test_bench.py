@@ -54,6 +54,23 @@ async def test_any_server_is_measured_with_recordings_that_are_given(run: Run, t
     assert KEY not in ran.text
 
 
+async def test_the_picture_goes_to_standard_output_as_json_does(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(write_wav(Sound(b"\1\2" * 240)))
+    async with serving(tmp_path / "there", models={MODEL: model()}) as server:
+        asked = ("bench", server.url, "--recording", "a.wav", *QUICK, "--most", "1", "--svg", "-", "--json", "out.json")
+        ran = await asyncio.to_thread(run, *asked)
+    assert (ran.code, ran.err) == (0, "")
+    title = ET.fromstring(ran.text).findtext("{http://www.w3.org/2000/svg}title")  # noqa: S314 - our own
+    assert title == json.loads((tmp_path / "out.json").read_text())["sentence"]
+    assert not (tmp_path / "-").exists()
+
+
+def test_only_one_of_both_is_standard_output(run: Run) -> None:
+    ran = run("bench", "http://127.0.0.1:1", "--json", "-", "--svg", "-")
+    assert (ran.code, ran.out) == (1, b"")
+    assert ran.err == "vivavoce: --json and --svg: only one of them can be standard output\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

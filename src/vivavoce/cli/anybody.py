@@ -22,7 +22,12 @@ TranscriptionOption: TypeAlias = Annotated[
 ]
 TheirVoiceOption: TypeAlias = Annotated[str, typer.Option(metavar="NAME", help="The voice that speaks.")]
 JsonOption: TypeAlias = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON; - is standard output.")
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write everything as JSON; - is standard output, which then has nothing else.",
+    ),
 ]
 
 

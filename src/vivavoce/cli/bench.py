@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -34,6 +34,14 @@ if TYPE_CHECKING:
     from vivavoce.config import Config, ModelConfig
     from vivavoce.conform.examine import Wanted
     from vivavoce.conform.sound import Sound
+
+SvgOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Draw the first audio over conversations; - is standard output, which then has nothing else.",
+    ),
+]
 
 
 def bench(  # noqa: PLR0913, PLR0917 - a command's options
@@ -64,7 +72,7 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
     ] = 1.0,
     wait: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="The longest wait for one answer.")] = 60,
     json: JsonOption = None,
-    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the first audio over conversations.")] = None,
+    svg: SvgOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Hold 1, 2, 4, 8, … conversations at once until the first audio takes too long, and say how many are carried.
@@ -77,9 +85,7 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
     from vivavoce.conform.examine import Unusable, Wanted  # noqa: PLC0415
 
     with plain_errors():
-        for place in filter(None, (json, svg)):
-            if str(place) != STDOUT:
-                check_file(Path(place))
+        _check(json, svg)
         try:
             sounds = [wav_of(path) for path in recording or []] or _spoken(config)
             plan = Plan(limit_ms / 1000, most, turns, pause)
@@ -93,6 +99,15 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
             _tell(climb, json, svg)
         if not whole:
             raise typer.Exit(INTERRUPTED)
+
+
+def _check(json: str | None, svg: str | None) -> None:
+    """Whether both can be written, before anything is measured."""
+    if json == svg == STDOUT:
+        fail("--json and --svg: only one of them can be standard output")
+    for place in (json, svg):
+        if place is not None and place != STDOUT:
+            check_file(Path(place))
 
 
 def _climb(
@@ -164,18 +179,20 @@ def _served(url: str | None, key: str | None, config: Path | None) -> Generator[
             fail(str(error))
 
 
-def _tell(climb: "Climb", json: str | None, svg: Path | None) -> None:
+def _tell(climb: "Climb", json: str | None, svg: str | None) -> None:
+    """Write what is wanted where it is wanted; the table, where standard output is for nothing else."""
     from vivavoce.benchmark.picture import picture  # noqa: PLC0415 - help is quick
     from vivavoce.benchmark.report import as_json  # noqa: PLC0415
 
-    if svg is not None:
-        svg.write_text(picture(climb), encoding="utf-8")
-    if json == STDOUT:
-        typer.echo(as_json(climb, vivavoce.__version__))
-        return
-    if json is not None:
-        Path(json).write_text(as_json(climb, vivavoce.__version__) + "\n", encoding="utf-8")
-    _show(climb)
+    files = [(svg, picture(climb))] if svg else []
+    files += [(json, as_json(climb, vivavoce.__version__) + "\n")] if json else []
+    for place, text in files:
+        if place == STDOUT:
+            typer.echo(text, nl=False)
+        else:
+            Path(place).write_text(text, encoding="utf-8")
+    if STDOUT not in (json, svg):
+        _show(climb)
 
 
 def _show(climb: "Climb") -> None:
