@@ -1,4 +1,4 @@
-"""What the server itself costs: `PYTHONPATH=. python bench/overhead.py [--rounds N] [--seconds S]`.
+"""What the server itself costs: `python bench/overhead.py [--rounds N] [--seconds S]`.
 
 Its engines cost nothing: they are scripted and live in the server. For each kind of request a mock (`bench/mock.py`)
 writes the very bytes that the server answered, in the same pieces, and so does an application of the same framework
@@ -23,6 +23,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.compat.proxy import KEY, proxying
 from vivavoce.audio.wav import write_wav
