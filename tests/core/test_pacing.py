@@ -200,13 +200,13 @@ def test_a_clause_is_said_while_the_rest_of_its_sentence_is_long_in_coming():
 
 def test_words_that_break_off_break_off_what_is_said():
     async def broken() -> AsyncIterator[str]:
-        yield "Hello there, you. "
+        yield "Hello there, my friend. "
         raise EngineFailed
 
     voice = Paced(0.01)
     with pytest.raises(EngineFailed):
         timed(_through(Phrased(voice, clock=lambda: 0.0).speak(broken(), Speaking("alloy"))))
-    assert [text for _, text in voice.said] == ["Hello there, you."]
+    assert [text for _, text in voice.said] == ["Hello there, my friend."]
 
 
 async def _through(sounds: Stream[AudioDelta]) -> None:

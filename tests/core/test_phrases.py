@@ -22,6 +22,7 @@ SENTENCES = {
     "no at the end": "I said no.",
     "address": "See https://a.b/c.d?e=f, or www.x.org.| Write to x.y@z.org.| Bye.",
     "version": "Use v1.2.3 now.| OK?",
+    "shortened words": "It runs from Mon. to Fri. and on Sat. mornings.| On Sun. it does not.| Fine.",
     "ellipsis": "Well... I think so… maybe.| Yes.",
     "spaced ellipsis": "Wait . . . what?| Yes.",
     "quotation": '"Stop!" he cried.| "I will."| Then “Go.”',
@@ -97,11 +98,12 @@ def test_first_clause(marked: str, chunk: int):
 
 def test_a_piece_is_given_with_the_character_that_settles_it():
     phrases = Phrases()
-    assert phrases.feed("Hello.") == []
-    assert phrases.feed(" ") == [Piece("Hello.", 0, 6)]
+    assert phrases.feed("Welcome.") == []
+    assert phrases.feed(" ") == [Piece("Welcome.", 0, 8)]
     assert phrases.feed("No. ") == []
-    assert phrases.feed("I do not.\n") == [Piece(" No.", 6, 10), Piece(" I do not.", 10, 20)]
-    assert phrases.end() == [Piece("\n", 20, 21)]
+    assert phrases.feed("I do. ") == [Piece(" No.", 8, 12)]
+    assert phrases.feed("It is so.\n") == [Piece(" I do.", 12, 18), Piece(" It is so.", 18, 28)]
+    assert phrases.end() == [Piece("\n", 28, 29)]
     assert phrases.end() == []
 
 

@@ -65,6 +65,36 @@ def test_an_abbreviation_ends_no_sentence(word: str):
     assert marked(f'Ask ("{word}. Xy').endswith("._Xy")
 
 
+GOING_ON = {
+    "english": "from·Mon. to·Fri.|and·on·Sat. mornings,¦in·St._Louis,¦Mo.|and·so·on·Thurs.|at·nine",
+    "german": "kommt|in·2·Std. an·oder·3·Min._und·4·Sek. später",
+    "french": "lieu,¦p._ex. à Paris,¦le·dim. matin|et·25·pers. au plus",
+    "spanish": "los·Sres. de·la·Fuente",
+    "dutch": "eten bijv. hier of·resp. daar",
+    "russian": "Цена·3,5·руб. за кг.‖Дом",
+    "polish": "nie tzw. prawo",
+    "measures": "about·5·lbs._or·2·kg. a·year",
+    "closed": "a·pair (sing. two,¦incl. one) left",
+}
+
+
+@pytest.mark.parametrize("text", GOING_ON.values(), ids=GOING_ON)
+def test_a_short_word_with_a_dot_ends_no_sentence_before_a_small_letter(text: str):
+    assert marked(plain(text)) == text
+
+
+@pytest.mark.parametrize("text", ["We sang.‖Now rest", "We sang.‖5·left", "We sang.‖“So", "We sang!‖so·did you"])
+def test_before_anything_else_it_does(text: str):
+    assert marked(plain(text)) == text
+
+
+def test_a_long_one_ends_a_sentence_at_once():
+    assert marked("They ate lunch. then").endswith("lunch. then")
+    assert marked("They ate dinner. then").endswith("dinner.‖then")
+    assert best_cut("They ate dinner. ", 16, 16, final=False) is Cut.END
+    assert best_cut("They ate lunch. ", 15, 15, final=False) is None
+
+
 COUNTED = "No Nos Nr Num Vol Fig Figs Abb Kap pp Art Sec Sect Ch Eq Op Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec"
 
 

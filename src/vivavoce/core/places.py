@@ -15,6 +15,7 @@ from vivavoce.core.small_words import (
 )
 
 _LAST_RESORT = 960  # a run of this weight is no word, number or address, and one call must not take it whole
+_ABBREVIATED = 6  # characters that a shortened word has at most, with its dot
 _UNSPACED_WEIGHT = 40  # from here on a space ends a sentence in scripts whose words have none between them
 
 _ENDS = frozenset(".!?。！？｡।॥؟۔։።။។\u037e")
@@ -93,8 +94,9 @@ def _at_space(head: str, after: str | None, weight: int) -> Cut | None:
         kind = _at_dot(core, head[: -len(token)].rsplit(None, 1)[-1:], after)
     else:
         kind = Cut.END if mark in _ENDS else Cut.CLAUSE if mark in _CLAUSES or core in _DASHES else Cut.SPACE
-    if kind is Cut.END:  # "Really?" she asked: the sentence goes on where a small letter follows the quotation
-        unsure, otherwise = core != token, Cut.SPACE if after and after.islower() else kind
+    if kind is Cut.END:  # "Really?" she asked; from Mon. to Fri.: the sentence goes on where a small letter follows
+        unsure = core != token or (mark == "." and len(core) <= _ABBREVIATED)
+        otherwise = Cut.SPACE if after and after.islower() else kind
     elif core in _DASHES or core.rstrip(",;:–—-…")[-1:].isdigit():  # 10 000; March 3, 2024; 5 - 3
         goes_on = after and (after.isdigit() or after in _SIGNS)
         unsure, otherwise = True, kind if not goes_on else Cut.NEVER if kind is Cut.SPACE else Cut.SPACE
