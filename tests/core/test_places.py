@@ -66,15 +66,15 @@ def test_an_abbreviation_ends_no_sentence(word: str):
 
 
 GOING_ON = {
-    "english": "from·Mon. to·Fri.|and·on·Sat. mornings,¦in·St._Louis,¦Mo.|and·so·on·Thurs.|at·nine",
-    "german": "kommt|in·2·Std. an·oder·3·Min._und·4·Sek. später",
-    "french": "lieu,¦p._ex. à Paris,¦le·dim. matin|et·25·pers. au plus",
+    "english": "from·Mon. to·Fri.|and·on·Sat.·mornings,¦in·St._Louis,¦Mo.|and·so·on·Thurs.|at·nine",
+    "german": "kommt|in·2·Std. an·oder·3·Min._und·4·Sek.·später",
+    "french": "lieu,¦p._ex. à·Paris,¦le·dim. matin|et·25·pers. au·plus",
     "spanish": "los·Sres. de·la·Fuente",
-    "dutch": "eten bijv. hier of·resp. daar",
-    "russian": "Цена·3,5·руб. за кг.‖Дом",
-    "polish": "nie tzw. prawo",
+    "dutch": "eten·bijv. hier of·resp.·daar",
+    "russian": "Цена·3,5·руб. за·кг.‖Дом",
+    "polish": "nie·tzw.·prawo",
     "measures": "about·5·lbs._or·2·kg. a·year",
-    "closed": "a·pair (sing. two,¦incl. one) left",
+    "closed": "a·pair (sing.·two,¦incl.·one)·left",
 }
 
 
@@ -83,14 +83,14 @@ def test_a_short_word_with_a_dot_ends_no_sentence_before_a_small_letter(text: st
     assert marked(plain(text)) == text
 
 
-@pytest.mark.parametrize("text", ["We sang.‖Now rest", "We sang.‖5·left", "We sang.‖“So", "We sang!‖so·did you"])
+@pytest.mark.parametrize("text", ["We·sang.‖Now·rest", "We·sang.‖5·left", "We·sang.‖“So", "We·sang!‖so·did·you"])
 def test_before_anything_else_it_does(text: str):
     assert marked(plain(text)) == text
 
 
 def test_a_long_one_ends_a_sentence_at_once():
-    assert marked("They ate lunch. then").endswith("lunch. then")
-    assert marked("They ate dinner. then").endswith("dinner.‖then")
+    assert marked("They ate lunch. then we").endswith("lunch. then·we")
+    assert marked("They ate dinner. then we").endswith("dinner.‖then·we")
     assert best_cut("They ate dinner. ", 16, 16, final=False) is Cut.END
     assert best_cut("They ate lunch. ", 15, 15, final=False) is None
 
@@ -119,29 +119,29 @@ def test_a_mark_between_two_numbers_ends_no_clause(mark: str):
 
 
 TEXTS = {
-    "grouped by spaces": "about·10_000_000,¦they left",
+    "grouped by spaces": "about·10_000_000,¦they·left",
     "decimal comma": "about·3,14|and·more",
-    "date": "On·March·3,·2024,¦we met",
+    "date": "On·March·3,·2024,¦we·met",
     "enumerated": "about·3,·4,·5·of·them",
     "amounts": "about $5, $10, €7, £8, ¥9, +1, −2·more",
     "difference": "10·-·3|is·seven",
     "range": "from·5·–·7·more",
     "units": "runs·12·km|and·stops|at·9·a.m._sharp",
-    "number of a thing": "in·room·5|near town",
+    "number of a thing": "in·room·5|near·town",
     "telephone": "call (555)_123-4567·now",
-    "percent": "some·5·% more",
+    "percent": "some·5·%·more",
     "currency first": "costs €·10·more",
-    "ordinal in small letters": "on·the·3._maj sharp",
+    "ordinal in small letters": "on·the·3._maj·sharp",
     "number at the end": "We have·42.‖So·there",
-    "items": "1._Mix eggs.‖2._Bake it:¦3._Eat it",
-    "item in brackets": "“We see:¦1._Mix",
-    "year at the end": "since·2024.‖3·more came",
+    "items": "1._Mix·eggs.‖2._Bake·it:¦3._Eat·it",
+    "item in brackets": "“We·see:¦1._Mix",
+    "year at the end": "since·2024.‖3·more·came",
     "ellipses": "Well...¦so·._._._Yes…¦and·no",
-    "a quotation goes on": '"Stop!" he said.‖"Stop!"‖He said',
-    "german quotation": "Sie sagte:¦„Komm.“‖Dann ging sie",
-    "spaced quotation": "«_Bonjour »_et oui",
+    "a quotation goes on": '"Stop!" he·said.‖"Stop!"‖He·said',
+    "german quotation": "Sie·sagte:¦„Komm.“‖Dann ging·sie",
+    "spaced quotation": "«_Bonjour »_et·oui",
     "bullets": "*_one *_two",
-    "addresses": "see https://a.b/c.d?e=f,¦or·www.x.org.‖Write x.y@z.org.‖Bye now",
+    "addresses": "see·https://a.b/c.d?e=f,¦or·www.x.org.‖Write·x.y@z.org.‖Bye·now",
     "within quotes": 'He said "the·end" of·it',
 }
 
@@ -196,11 +196,34 @@ def test_what_is_said_of_a_subject_begins_with_such_a_word(word: str):
 
 @pytest.mark.parametrize("word", SUBJECTS.split())
 def test_a_short_subject_is_not_parted_from_its_verb(word: str):
-    assert marked(f"xy {word} could go").endswith(f"{word} could go")
+    assert marked(f"xy {word} could go now").endswith(f"{word} could go·now")
+
+
+LAST = {
+    "english": "the·people you live·with.‖Just put your·jacket·on!‖They asked|who it·was",
+    "in a sentence": "where they come·from,¦I·think;¦where he·lived:¦there",
+    "bracketed": "(where they come·from)|and·the·place|where he·was)",
+    "a verb": "see how lovely your·garden·is,¦now",
+    "german": "Er kommt|aus·Bonn,¦sie ist dort·aufgewachsen.‖Sie geht·mit.",
+    "any other word": "they stood|at·the·old stone·bridge,¦I·saw",
+    "a conjunction": "three floors|and,¦in·summer,¦rooms",
+    "not alone": "jacket|on·a·hook|or·on-line|who's·here",
+}
+
+
+@pytest.mark.parametrize("text", LAST.values(), ids=LAST)
+def test_the_last_word_is_not_left_alone(text: str):
+    assert marked(plain(text)) == text
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", ".", "!", "?", "…", ",", ";", ":", ")", "。", "，", "؟"])
+def test_a_word_is_the_last_one_before_a_stop_and_at_the_end_of_a_line(end: str):
+    assert best_cut(f"your coat on{end}", 9, 9, final=True) is Cut.LETTER
+    assert best_cut("your coat on", 9, 9, final=False) is None
 
 
 def test_other_words_are_parted_where_nothing_better_is():
-    assert marked("Houses go xy") == "Houses go xy"
+    assert marked("Houses go xy xy") == "Houses go xy·xy"
 
 
 SPACELESS = {
@@ -208,10 +231,10 @@ SPACELESS = {
     "lao": ("ເຮົາ ໄປ", Cut.CLAUSE, Cut.END),
     "burmese": ("မြန် မာ", Cut.CLAUSE, Cut.END),
     "khmer": ("ខ្មែរ ក", Cut.CLAUSE, Cut.END),
-    "thai, repeated": ("เรา ๆ", Cut.SPACE, Cut.SPACE),
-    "lao, repeated": ("ເຮົາ ໆ", Cut.SPACE, Cut.SPACE),
-    "thai and a name": ("เรา Xy", Cut.SPACE, Cut.SPACE),
-    "a name and thai": ("Xy เรา", Cut.SPACE, Cut.SPACE),
+    "thai, repeated": ("เรา ๆ xy", Cut.SPACE, Cut.SPACE),
+    "lao, repeated": ("ເຮົາ ໆ xy", Cut.SPACE, Cut.SPACE),
+    "thai and a name": ("เรา Xy xy", Cut.SPACE, Cut.SPACE),
+    "a name and thai": ("Xy เรา xy", Cut.SPACE, Cut.SPACE),
 }
 
 

@@ -9,6 +9,7 @@ from vivavoce.core.small_words import (
     BEFORE_NUMBER,
     BEFORE_ORDINALS,
     BEGINNERS,
+    CONJUNCTIONS,
     LEANERS,
     SUBJECTS,
     VERBS,
@@ -25,6 +26,7 @@ _DASHES = frozenset({"-", "--", "–", "—"})
 _CLOSERS = "\"')]}»”’›」』）】》〉］*_`~"
 _OPENERS = "\"'([{«“‘‹*_`~¿¡#-–—"
 _CLOSED = _CLOSERS + "“‘«"  # at a space these close, as in German
+_LAST = _ENDS | _CLAUSES | frozenset(")\r\n") | {""}  # follow the last word of something
 _STAYS = _ENDS | _CLAUSES | frozenset(_CLOSERS)
 _GLUE = frozenset("\u00a0\u2007\u202f")  # spaces that hold together
 _SIGNS = frozenset("$€£¥+−")
@@ -77,6 +79,8 @@ def _between_words(text: str, at: int, *, final: bool) -> Cut | None:
     if before in LEANERS:
         return Cut.LETTER
     word = following[0].casefold() if following else ""
+    if following and text[following.end() : following.end() + 1] in _LAST and word not in CONJUNCTIONS:
+        return Cut.LETTER  # the people you live with.
     if word in BEGINNERS or (word in VERBS and before not in SUBJECTS):
         return Cut.PHRASE
     number = before[-1:].isdigit() or text[at + 1 : at + 2].isdigit()  # 9 a.m.; 12 euros; room 5

@@ -13,13 +13,16 @@ ABBREVIATIONS = _words(
     "mio|mrd|mme|mlle|sra|srta|ej|dhr|ul|np|др|проф|тыс|डॉ|रु"
 )
 """Without their dot."""
-BEGINNERS = _words(
-    "and|but|or|nor|because|since|although|though|while|when|where|which|that|who|whom|whose|if|unless|until|than|"
-    "before|after|as|in|on|at|with|from|for|by|about|into|through|during|without|under|over|between|across|near|around|"
-    "behind|und|oder|aber|denn|weil|wenn|dass|als|mit|bei|nach|für|von|vom|aus|auf|während|et|ou|mais|parce|qui|dans|"
-    "avec|pour|sur|chez|depuis|pendant|y|pero|porque|cuando|con|para|por|desde|sin|entre"
+CONJUNCTIONS = _words(
+    "and|but|or|nor|because|although|while|if|unless|und|oder|aber|denn|weil|wenn|dass|et|ou|mais|parce|y|pero|porque"
 )
-"""Begin a phrase of their own, before which a reader may breathe; not "of", "to", or an article elsewhere."""
+"""Begin a phrase of their own, and are never its last word."""
+BEGINNERS = CONJUNCTIONS | _words(
+    "since|though|when|where|which|that|who|whom|whose|until|than|before|after|as|in|on|at|with|from|for|by|about|into|"
+    "through|during|without|under|over|between|across|near|around|behind|als|mit|bei|nach|für|von|vom|aus|auf|während|"
+    "qui|dans|avec|pour|sur|chez|depuis|pendant|cuando|con|para|por|desde|sin|entre"
+)
+"""Begin a phrase, before which a reader may breathe; not "of", "to", or an article elsewhere."""
 LEANERS = _words(
     "a|an|the|of|to|my|your|his|her|its|our|their|this|that|these|those|is|are|was|were|be|very|too|so|not|no|as|in|on|"
     "at|with|from|for|by|and|or|but|der|die|das|den|dem|des|ein|eine|einen|einem|einer|zu|le|la|les|un|une|des|du|de|"
