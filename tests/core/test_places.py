@@ -32,6 +32,20 @@ def test_these_marks_do(mark: str):
     assert best_cut(f"ab{mark}c", 3, 1, final=True) is Cut.NEVER
 
 
+@pytest.mark.parametrize("mark", [*".!?,;:", "?!", "..."])
+@pytest.mark.parametrize("sides", ["好我", "す「", "」は", "서부", "三我"])
+def test_but_not_between_wide_characters(mark: str, sides: str):
+    before, here = sides
+    kind = best_cut(f"{before}{mark}{here}", 1 + len(mark), 3, final=True)
+    assert kind is (Cut.END if mark[-1] in ".!?" and mark != "..." else Cut.CLAUSE)
+
+
+@pytest.mark.parametrize("text", ["五.三", "３:２", "一,二", "http://例子.测", "a.好", "好,b", "3.好", '他:"好'])
+def test_in_numbers_in_addresses_and_before_quotations_they_do(text: str):
+    at = max(at for at, one in enumerate(text) if one in '.,:"') + 1
+    assert best_cut(text, at, 3, final=True) is Cut.NEVER
+
+
 @pytest.mark.parametrize("stays", ".!?。！？,;:–—…，、；：،؛\"')]}»”’›」』）】》〉］*_`~")
 def test_what_closes_stays_with_what_it_closes(stays: str):
     assert best_cut(f"你好。{stays}", 3, 1, final=True) is Cut.NEVER

@@ -38,6 +38,7 @@ _PAIR = re.compile(
     r"(?s:[\u0e40-\u0e44\u0ec0-\u0ec4]|[\U0001f1e6-\U0001f1ff]{2}|[\u1100-\u115f\ua960-\ua97c][\uac00-\ud7a3]|"
     r".[\U0001f3fb-\U0001f3ff\u0e33\u0e46\u0eb3\u0ec6\uff9e\uff9f\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff])"
 )
+_IN_HOST = re.compile(r"://[^\s/,;!?]*$")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -134,11 +135,20 @@ def _between(text: str, at: int, weight: int) -> Cut:
         return Cut.NEVER
     stem = text[max(at - 8, 0) : at].rstrip(_CLOSERS)
     mark = stem[-1:]
-    if mark in _BARE and (mark in _ENDS or mark == before) and not (here.isdigit() and stem[-2:-1].isdigit()):
-        return Cut.END if mark in _ENDS else Cut.CLAUSE
+    if (mark in _ENDS or mark == before) and _bare(text[:at], stem, here):
+        return Cut.END if mark in _ENDS and stem[-2:] != ".." else Cut.CLAUSE
     letters = all(is_wide(one) or _UNSPACED.match(one) for one in (before, here))
     number = before.isnumeric() and here.isnumeric()  # 三十 is one too
     return Cut.LETTER if (letters and not number) or weight >= _LAST_RESORT else Cut.NEVER
+
+
+def _bare(head: str, stem: str, here: str) -> bool:
+    """Whether the mark that `stem`, the end of `head`, ends with needs no space before such a character."""
+    if stem[-1:] in _BARE:
+        return not (here.isdigit() and stem[-2:-1].isdigit())
+    word = stem.rstrip(",;:.!?")  # nor do these in Chinese and Japanese
+    sides = word[-1:] + here
+    return word != stem and all(map(is_wide, sides)) and not sides.isnumeric() and not _IN_HOST.search(head)
 
 
 def _joined(before: str, here: str) -> bool:
