@@ -155,6 +155,8 @@ TEXTS = {
     "german quotation": "Sie·sagte:¦„Komm.“‖Dann ging·sie",
     "spaced quotation": "«_Bonjour »_et·oui",
     "bullets": "*_one *_two",
+    "a german pronoun": "In·Deutschland regnet es oft im·Herbst.‖Dass es schneit es·nie",
+    "a french pronoun": "le·jour où·on·va ensemble si·on·veut·bien",
     "addresses": "see·https://a.b/c.d?e=f,¦or·www.x.org.‖Write·x.y@z.org.‖Bye·now",
     "within quotes": 'He said "the·end" of·it',
 }
@@ -182,7 +184,7 @@ def test_a_phrase_begins_before_such_a_word(word: str):
 LEANERS = (
     "a an the of to my your his her its our their this that these those is are was were be very too so not no as in on "
     "at with from for by and or but der die das den dem des ein eine einen einem einer zu le la les un une des du de "
-    "el los las una del al"
+    "el los las una del al que qui où quand si"
 )
 
 
@@ -199,7 +201,7 @@ def test_a_word_is_known_behind_what_opens(opener: str):
     assert marked(f"Ask {opener}Dr. Xy").endswith("._Xy")
 
 
-VERBS = "is are was were has have had can could will would must should may might do does did ist sind est es"
+VERBS = "is are was were has have had can could will would must should may might do does did ist sind est"
 SUBJECTS = "I you he she it we they who which what where when how why there here also never er sie es il elle"
 
 

@@ -26,10 +26,10 @@ BEGINNERS = CONJUNCTIONS | _words(
 LEANERS = _words(
     "a|an|the|of|to|my|your|his|her|its|our|their|this|that|these|those|is|are|was|were|be|very|too|so|not|no|as|in|on|"
     "at|with|from|for|by|and|or|but|der|die|das|den|dem|des|ein|eine|einen|einem|einer|zu|le|la|les|un|une|des|du|de|"
-    "el|los|las|una|del|al"
+    "el|los|las|una|del|al|que|qui|où|quand|si"
 )
 """Lean on the one after them: a cut there is heard."""
-VERBS = _words("is|are|was|were|has|have|had|can|could|will|would|must|should|may|might|do|does|did|ist|sind|est|es")
+VERBS = _words("is|are|was|were|has|have|had|can|could|will|would|must|should|may|might|do|does|did|ist|sind|est")
 """Begin what is said of a subject, unless that is a word which they lean on."""
 SUBJECTS = _words("i|you|he|she|it|we|they|who|which|what|where|when|how|why|there|here|also|never|er|sie|es|il|elle")
 """Of which they say it."""
