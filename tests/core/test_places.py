@@ -69,7 +69,8 @@ def test_a_dash_by_itself_ends_a_clause(dash: str):
 ABBREVIATIONS = (
     "Mr Mrs Ms Mx Dr Prof Rev Hon St Mt Ft Gen Col Lt Sgt Capt Cmdr Adm Gov Sen Rep Jr Sr vs etc approx dept est Inc "
     "Ltd Co Corp Bros cf al viz Ave Blvd Rd apt tel oz lb lbs tbsp tsp min max bzw usw ca evtl ggf vgl inkl Str Hr Mio "
-    "Mrd Mme Mlle Sra Srta ej Dhr ul np др проф тыс डॉ रु J e.g U.S z.B p.m Ph.D J.-P พ.ศ"
+    "Hrn Fr geb Dipl Mrd Mme Mlle Sra Srta Dra Avda ej Sig Dott Avv Ing Dhr Mevr Drs Messrs ul np mgr inż św др "
+    "проф акад тыс ул डॉ श्री सुश्री प्रो रु J e.g U.S z.B p.m Ph.D J.-P พ.ศ"
 )
 
 
@@ -109,7 +110,10 @@ def test_a_long_one_ends_a_sentence_at_once():
     assert best_cut("They ate lunch. ", 15, 15, final=False) is None
 
 
-COUNTED = "No Nos Nr Num Vol Fig Figs Abb Kap pp Art Sec Sect Ch Eq Op Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec"
+COUNTED = (
+    "No Nos Nr Num Núm Núms Vol Bd Fig Figs Abb Kap pp Pág Págs стр рис кв Art Sec Sect Ch Eq Op Ext kl env "
+    "Jan janv Ene Feb févr Mar Mär Apr Abr avr Jun Jul juil Aug Sep Sept Oct Okt Nov Dec Dez déc Dic"
+)
 
 
 @pytest.mark.parametrize("word", COUNTED.split())

@@ -10,7 +10,8 @@ def _words(*listed: str) -> frozenset[str]:
 ABBREVIATIONS = _words(
     "mr|mrs|ms|mx|dr|prof|rev|hon|st|mt|ft|gen|col|lt|sgt|capt|cmdr|adm|gov|sen|rep|jr|sr|vs|etc|approx|dept|est|"
     "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|oz|lb|lbs|tbsp|tsp|min|max|bzw|usw|ca|evtl|ggf|vgl|inkl|str|hr|"
-    "mio|mrd|mme|mlle|sra|srta|ej|dhr|ul|np|др|проф|тыс|डॉ|रु"
+    "hrn|fr|geb|dipl|mio|mrd|mme|mlle|sra|srta|dra|avda|ej|sig|dott|avv|ing|dhr|mevr|drs|messrs|ul|np|mgr|inż|św|др|"
+    "проф|акад|тыс|ул|डॉ|श्री|सुश्री|प्रो|रु"
 )
 """Without their dot."""
 CONJUNCTIONS = _words(
@@ -34,7 +35,8 @@ VERBS = _words("is|are|was|were|has|have|had|can|could|will|would|must|should|ma
 SUBJECTS = _words("i|you|he|she|it|we|they|who|which|what|where|when|how|why|there|here|also|never|er|sie|es|il|elle")
 """Of which they say it."""
 BEFORE_NUMBER = re.compile(
-    "nos?|nr|num|vol|figs?|abb|kap|pp|art|sect?|ch|eq|op|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
+    "nos?|nr|n[uú]ms?|vol|bd|figs?|abb|kap|pp|págs?|стр|рис|кв|art|sect?|ch|eq|op|ext|kl|env|jan|janv|"
+    "ene|feb|févr|mar|mär|apr|abr|avr|jun|jul|juil|aug|sept?|o[ck]t|nov|de[cz]|déc|dic"
 )
 """Shortened, with a dot, only where a number follows."""
 BEFORE_ORDINALS = _words("am|der|die|das|den|dem|des|im|ab|bis|seit|vom|zum|zur|und|og")
