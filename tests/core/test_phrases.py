@@ -60,6 +60,7 @@ def test_sentences(marked: str, chunk: int):
 
 CLAUSES = {
     "comma": "Well, I think so,| but I am, in truth, not sure.| Bye.",
+    "initials": "We open at 9 a.m.| The doors close early.| Bye.",
     "too little": "Yes, it is.| And, well, more.",
     "one long word": "Congratulations,| you won.",
     "colon": "Here it is:| a thing.",

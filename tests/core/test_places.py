@@ -67,10 +67,10 @@ def test_a_dash_by_itself_ends_a_clause(dash: str):
 
 
 ABBREVIATIONS = (
-    "Mr Mrs Ms Mx Dr Prof Rev Hon St Mt Ft Gen Col Lt Sgt Capt Cmdr Adm Gov Sen Rep Jr Sr vs etc approx dept est Inc "
-    "Ltd Co Corp Bros cf al viz Ave Blvd Rd apt tel oz lb lbs tbsp tsp min max bzw usw ca evtl ggf vgl inkl Str Hr Mio "
+    "Mr Mrs Ms Mx Dr Prof Rev Hon St Mt Ft Gen Col Lt Sgt Capt Cmdr Adm Gov Sen Rep Jr Sr vs approx dept est Inc "
+    "Ltd Co Corp Bros cf al viz Ave Blvd Rd apt tel oz lb lbs tbsp tsp min max bzw ca evtl ggf vgl inkl Str Hr Mio "
     "Hrn Fr geb Dipl Mrd Mme Mlle Sra Srta Dra Avda ej Sig Dott Avv Ing Dhr Mevr Drs Messrs ul np mgr inż św др "
-    "проф акад тыс ул डॉ श्री सुश्री प्रो रु J e.g U.S z.B p.m Ph.D J.-P พ.ศ"
+    "проф акад тыс ул डॉ श्री सुश्री प्रो रु J e.g U.S z.B Ph.D J.-P พ.ศ"
 )
 
 
@@ -78,6 +78,25 @@ ABBREVIATIONS = (
 def test_an_abbreviation_ends_no_sentence(word: str):
     assert marked(f"Ask {word}. Xy").endswith("._Xy")
     assert marked(f'Ask ("{word}. Xy').endswith("._Xy")
+
+
+INITIALS = {
+    "vitamins": "like vitamin·C.¦It is·good.‖So·am·I.¦You·too",
+    "states": "lives|in·the·U.S.¦They left Washington·D.C.¦The·town",
+    "degrees": "has a·Ph.D.¦She works·there",
+    "times": "opens|at·9·a.m.¦Tomorrow they have|at·5·p.m.¦We·go",
+    "times, going on": "opens|at·9·a.m._sharp|and·5·p.m._in·May",
+    "names": "met·J._R._R._Tolkien|and·John·F._Kennedy",
+    "names like pronouns": "met·J._I._Smith|and·C._A._R._Hoare",
+    "one's": "by·A._(In",
+    "a title": "met·Mr._He",
+    "etcetera": "eggs,¦etc.‖Then we had milk·etc.|and·so",
+}
+
+
+@pytest.mark.parametrize("text", INITIALS.values(), ids=INITIALS)
+def test_initials_end_a_clause_where_a_word_follows_that_is_no_name(text: str):
+    assert marked(plain(text)) == text
 
 
 GOING_ON = {
@@ -152,8 +171,10 @@ TEXTS = {
     "ordinal in small letters": "on·the·3._maj·sharp",
     "number at the end": "We have·42.‖So·there",
     "items": "1._Mix·eggs.‖2._Bake·it:¦3._Eat·it",
+    "numbers of things": "See·No._5.‖So·Nr._5.‖Heute war (Kap._3.‖Dann",
     "item in brackets": "“We·see:¦1._Mix",
     "year at the end": "since·2024.‖3·more·came",
+    "a dot by itself": "._We are·._._._here",
     "ellipses": "Well...¦so·._._._Yes…¦and·no",
     "a quotation goes on": '"Stop!" he·said.‖"Stop!"‖He·said',
     "german quotation": "Sie·sagte:¦„Komm.“‖Dann ging·sie",

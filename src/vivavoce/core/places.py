@@ -30,6 +30,7 @@ _LAST = _ENDS | _CLAUSES | frozenset(")\r\n") | {""}  # follow the last word of 
 _STAYS = _ENDS | _CLAUSES | frozenset(_CLOSERS)
 _GLUE = frozenset("\u00a0\u2007\u202f")  # spaces that hold together
 _SIGNS = frozenset("$€£¥+−")
+_NOON = frozenset({"a.m", "p.m"})
 _INITIALS = re.compile(r"[^\W\d_]|(?:[^\W\d_]{1,2}\.-?)+[^\W\d_]{1,2}")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")  # Thai, Lao, Burmese, Khmer
 # One, though their categories do not say so: vowel and consonant, flags, jamo and syllable, anything and a skin tone,
@@ -39,6 +40,7 @@ _PAIR = re.compile(
     r".[\U0001f3fb-\U0001f3ff\u0e33\u0e46\u0eb3\u0ec6\uff9e\uff9f\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff])"
 )
 _IN_HOST = re.compile(r"://[^\s/,;!?]*$")
+_NO_NAMES = SUBJECTS | BEGINNERS | LEANERS
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -63,6 +65,8 @@ def best_cut(text: str, at: int, weight: int, *, final: bool) -> Cut | None:
     kind = Cut.SPACE if plain else _at_space(text[:at], after if after or final else None, weight)
     if kind is Cut.SPACE:
         return _between_words(text, at, final=final)
+    if kind is Cut.NEVER and before == ".":
+        kind = _after_dot(text, at, final=final)
     return Cut.LETTER if kind is Cut.NEVER and weight >= _LAST_RESORT else kind
 
 
@@ -71,16 +75,35 @@ def is_wide(character: str) -> bool:
     return character >= "\u1100" and unicodedata.east_asian_width(character) in "WF"
 
 
+def _word_after(text: str, at: int, *, final: bool) -> str | None:
+    """The word that begins behind the space at `at`, "" where none does; None: more of it may come."""
+    found = _WORD.match(text, at + 1)
+    end = found.end() if found else at + 1
+    return text[at + 1 : end] if final or end < len(text) else None
+
+
+def _after_dot(text: str, at: int, *, final: bool) -> Cut | None:
+    """How good a cut is after initials, which end a sentence too: a small word that is capital begins the next one."""
+    initials = text[:at].rsplit(None, 1)[-1][:-1].lstrip(_OPENERS).casefold()
+    if not _INITIALS.fullmatch(initials):
+        return Cut.NEVER
+    word = _word_after(text, at, final=final)
+    if word is None:
+        return None
+    begins = word[:1].isupper() and (initials in _NOON or (len(word) > 1 and word.casefold() in _NO_NAMES))
+    return Cut.CLAUSE if begins else Cut.NEVER
+
+
 def _between_words(text: str, at: int, *, final: bool) -> Cut | None:
     """How good a cut at the space at `at` is, by the words on both its sides."""
-    following = _WORD.match(text, at + 1)
-    if not final and (following.end() if following else at + 1) == len(text):
+    following = _word_after(text, at, final=final)
+    if following is None:
         return None
     before = text[:at].rsplit(None, 1)[-1].lstrip(_OPENERS).casefold()
     if before in LEANERS:
         return Cut.LETTER
-    word = following[0].casefold() if following else ""
-    if following and text[following.end() : following.end() + 1] in _LAST and word not in CONJUNCTIONS:
+    word, end = following.casefold(), at + 1 + len(following)
+    if word and text[end : end + 1] in _LAST and word not in CONJUNCTIONS:
         return Cut.LETTER  # the people you live with.
     if word in BEGINNERS or (word in VERBS and before not in SUBJECTS):
         return Cut.PHRASE
@@ -121,7 +144,8 @@ def _at_dot(core: str, before: list[str], after: str | None) -> Cut | None:
     if not word or word in ABBREVIATIONS or _INITIALS.fullmatch(word):
         return Cut.NEVER
     counts = word.isdigit() and len(word) < 3
-    if counts and (not before or before[0][-1] in _STAYS or before[0].casefold() in BEFORE_ORDINALS):
+    counted = before and BEFORE_NUMBER.fullmatch(before[0].lstrip(_OPENERS).rstrip(".").casefold())  # No. 5.
+    if counts and not counted and (not before or before[0][-1] in _STAYS or before[0].casefold() in BEFORE_ORDINALS):
         return Cut.NEVER  # 1. Mix well; am 3. Mai
     if counts or BEFORE_NUMBER.fullmatch(word):
         return None if after is None else Cut.NEVER if after.isdigit() or after.islower() else Cut.END

@@ -8,8 +8,8 @@ def _words(*listed: str) -> frozenset[str]:
 
 
 ABBREVIATIONS = _words(
-    "mr|mrs|ms|mx|dr|prof|rev|hon|st|mt|ft|gen|col|lt|sgt|capt|cmdr|adm|gov|sen|rep|jr|sr|vs|etc|approx|dept|est|"
-    "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|oz|lb|lbs|tbsp|tsp|min|max|bzw|usw|ca|evtl|ggf|vgl|inkl|str|hr|"
+    "mr|mrs|ms|mx|dr|prof|rev|hon|st|mt|ft|gen|col|lt|sgt|capt|cmdr|adm|gov|sen|rep|jr|sr|vs|approx|dept|est|"
+    "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|oz|lb|lbs|tbsp|tsp|min|max|bzw|ca|evtl|ggf|vgl|inkl|str|hr|"
     "hrn|fr|geb|dipl|mio|mrd|mme|mlle|sra|srta|dra|avda|ej|sig|dott|avv|ing|dhr|mevr|drs|messrs|ul|np|mgr|inż|św|др|"
     "проф|акад|тыс|ул|डॉ|श्री|सुश्री|प्रो|रु"
 )
