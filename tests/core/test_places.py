@@ -69,7 +69,7 @@ def test_a_dash_by_itself_ends_a_clause(dash: str):
 ABBREVIATIONS = (
     "Mr Mrs Ms Mx Dr Prof Rev Hon St Mt Ft Gen Col Lt Sgt Capt Cmdr Adm Gov Sen Rep Jr Sr vs approx dept est Inc "
     "Ltd Co Corp Bros cf al viz Ave Blvd Rd apt tel oz lb lbs tbsp tsp min max bzw ca evtl ggf vgl inkl Str Hr Mio "
-    "Hrn Fr geb Dipl Mrd Mme Mlle Sra Srta Dra Avda ej Sig Dott Avv Ing Dhr Mevr Drs Messrs ul np mgr inż św др "
+    "Hrn Fr geb Dipl Mrd Mme Mlle Sra Srta Dra Avda EE ej Sig Dott Avv Ing Dhr Mevr Drs Messrs ul np mgr inż św др "
     "проф акад тыс ул डॉ श्री सुश्री प्रो रु J e.g U.S z.B Ph.D J.-P พ.ศ"
 )
 
@@ -108,6 +108,7 @@ GOING_ON = {
     "russian": "Цена·3,5·руб. за·кг.‖Дом",
     "polish": "nie·tzw.·prawo",
     "measures": "about·5·lbs._or·2·kg. a·year",
+    "after figures": "costs $2,500/mo.|and·£30,000/yr.·now",
     "closed": "a·pair (sing.·two,¦incl.·one)·left",
 }
 
@@ -171,7 +172,7 @@ TEXTS = {
     "ordinal in small letters": "on·the·3._maj·sharp",
     "number at the end": "We have·42.‖So·there",
     "items": "1._Mix·eggs.‖2._Bake·it:¦3._Eat·it",
-    "numbers of things": "See·No._5.‖So·Nr._5.‖Heute war (Kap._3.‖Dann",
+    "numbers of things": "See·No._5.‖So·Nr._5.‖Heute war (Kap._3.‖Dann·p._5.‖Und",
     "item in brackets": "“We·see:¦1._Mix",
     "year at the end": "since·2024.‖3·more·came",
     "a dot by itself": "._We are·._._._here",

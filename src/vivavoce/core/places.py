@@ -16,7 +16,7 @@ from vivavoce.core.small_words import (
 )
 
 _LAST_RESORT = 960  # a run of this weight is no word, number or address, and one call must not take it whole
-_ABBREVIATED = 6  # characters that a shortened word has at most, with its dot
+_ABBREVIATED = 5  # letters that a shortened word has at most
 _UNSPACED_WEIGHT = 40  # from here on a space ends a sentence in scripts whose words have none between them
 
 _ENDS = frozenset(".!?。！？｡।॥؟۔։።။។\u037e")
@@ -123,7 +123,7 @@ def _at_space(head: str, after: str | None, weight: int) -> Cut | None:
     else:
         kind = Cut.END if mark in _ENDS else Cut.CLAUSE if mark in _CLAUSES or core in _DASHES else Cut.SPACE
     if kind is Cut.END:  # "Really?" she asked; from Mon. to Fri.: the sentence goes on where a small letter follows
-        unsure = core != token or (mark == "." and len(core) <= _ABBREVIATED)
+        unsure = core != token or (mark == "." and sum(map(str.isalpha, core)) <= _ABBREVIATED)
         otherwise = Cut.SPACE if after and after.islower() else kind
     elif core in _DASHES or core.rstrip(",;:–—-…")[-1:].isdigit():  # 10 000; March 3, 2024; 5 - 3
         goes_on = after and (after.isdigit() or after in _SIGNS)
@@ -144,7 +144,8 @@ def _at_dot(core: str, before: list[str], after: str | None) -> Cut | None:
     if not word or word in ABBREVIATIONS or _INITIALS.fullmatch(word):
         return Cut.NEVER
     counts = word.isdigit() and len(word) < 3
-    counted = before and BEFORE_NUMBER.fullmatch(before[0].lstrip(_OPENERS).rstrip(".").casefold())  # No. 5.
+    of = before[0].lstrip(_OPENERS).rstrip(".").casefold() if before else ""
+    counted = BEFORE_NUMBER.fullmatch(of) or _INITIALS.fullmatch(of)  # No. 5. So; p. 5. So
     if counts and not counted and (not before or before[0][-1] in _STAYS or before[0].casefold() in BEFORE_ORDINALS):
         return Cut.NEVER  # 1. Mix well; am 3. Mai
     if counts or BEFORE_NUMBER.fullmatch(word):

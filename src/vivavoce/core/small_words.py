@@ -10,7 +10,7 @@ def _words(*listed: str) -> frozenset[str]:
 ABBREVIATIONS = _words(
     "mr|mrs|ms|mx|dr|prof|rev|hon|st|mt|ft|gen|col|lt|sgt|capt|cmdr|adm|gov|sen|rep|jr|sr|vs|approx|dept|est|"
     "inc|ltd|co|corp|bros|cf|al|viz|ave|blvd|rd|apt|tel|oz|lb|lbs|tbsp|tsp|min|max|bzw|ca|evtl|ggf|vgl|inkl|str|hr|"
-    "hrn|fr|geb|dipl|mio|mrd|mme|mlle|sra|srta|dra|avda|ej|sig|dott|avv|ing|dhr|mevr|drs|messrs|ul|np|mgr|inż|św|др|"
+    "hrn|fr|geb|dipl|mio|mrd|mme|mlle|sra|srta|dra|avda|ee|ej|sig|dott|avv|ing|dhr|mevr|drs|messrs|ul|np|mgr|inż|św|др|"
     "проф|акад|тыс|ул|डॉ|श्री|सुश्री|प्रो|रु"
 )
 """Without their dot."""
