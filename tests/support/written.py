@@ -77,7 +77,8 @@ GRAPHEMES = st.one_of(
 """What a reader takes for one character, of one code point or of many."""
 
 _WORDS = "word Yes the and Dr. e.g. U.S. No. ... wait… 你好 今天天气很好 そうですね สวัสดี नमस्ते كيف शर्मा 안녕 (so) “no”"
-WORDS = st.sampled_from(_WORDS.split())
+_DOTTED = "Mon. a.m. C. It p. 5. with 好,我 です!はい 例.子"
+WORDS = st.sampled_from([*_WORDS.split(), *_DOTTED.split()])
 GAPS = st.sampled_from(
     [
         "\n",
