@@ -62,6 +62,14 @@ def test_nobody_waits_for_the_silence_before_the_first_word_and_all_of_the_last_
     assert pauses(out)[1] == pytest.approx(0.3, abs=0.006)
 
 
+@pytest.mark.parametrize("chunk", [0, 1002])
+def test_a_voice_that_begins_and_ends_softly_loses_nothing(chunk: int):
+    soft = array("h", [QUIET + 50, -QUIET - 50] * 3600).tobytes()
+    whole = soft + tone(0.05).data + soft
+    out = join([(Cut.NEVER, whole), (Cut.PHRASE, whole)], chunk)
+    assert (len(out), pauses(out)) == (2 * len(whole), [])
+
+
 def test_pauses_are_shorter_in_fast_speech():
     out = join([(Cut.NEVER, said(0, 0.5)), (Cut.END, said(0.5, 0))], speed=2)
     assert pauses(out) == [pytest.approx(PAUSES_S[Cut.END][1] / 2, abs=0.006)]
