@@ -18,7 +18,7 @@ from vivavoce.core.turn import (
     TurnEvent,
     Usage,
 )
-from vivavoce.server.connection import Outlet
+from vivavoce.server.outlet import Outlet
 from vivavoce.server.service import Service
 from vivavoce.store.answers import SpokenAnswer
 from vivavoce.wire import chat, completion
@@ -85,13 +85,14 @@ class Answer:
             self._done = event
 
     def streaming_to(self, outlet: Outlet) -> Callable[[TurnEvent], Coroutine[None, None, None]]:
-        """A `Send` that remembers each event and writes it out at once."""
+        """A `Send` that remembers each event and writes it out: sound at once, all else soon."""
 
         async def send(event: TurnEvent) -> None:
             await self.take(event)
             if isinstance(event, TurnDone):
                 await self._keep(event)
-            await outlet.write(self._encoded(event))
+            out = outlet.write if isinstance(event, AudioDelta) else outlet.write_soon
+            await out(self._encoded(event))
 
         return send
 

@@ -22,9 +22,10 @@ from vivavoce.server.aiml import meta, spent_headers
 from vivavoce.server.answer import Answer
 from vivavoce.server.billed import bill_of, metered
 from vivavoce.server.caller import caller_of
-from vivavoce.server.connection import Outlet, read_body, send_whole, while_connected
+from vivavoce.server.connection import read_body, send_whole, while_connected
 from vivavoce.server.held import Held
 from vivavoce.server.observed import WatchedTurns, watching_door
+from vivavoce.server.outlet import Outlet
 from vivavoce.server.paying import Paid
 from vivavoce.server.service import Service
 from vivavoce.server.stored import Keeping
@@ -130,12 +131,11 @@ class Answers:
                 await self._keep(turn)
                 await self._bill.settle()
                 usage = usage_event(self._head, self._usage(), self._meta()) if self._request.include_usage else b""
-                await outlet.write(usage + DONE)
         except asyncio.CancelledError:
             for answer in self._answers:
                 answer.keep_what_was_said()
             raise
-        await outlet.finish()
+        await outlet.finish(usage + DONE)
 
     def _asked(self, turn: Turn) -> list[tuple[Turn, Answer, Meter]]:
         """The turn of each answer, and its meter: the same, but that those after the first are to be others."""

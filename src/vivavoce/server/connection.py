@@ -1,9 +1,8 @@
 """Work done for a client who may leave: cancelled at once when that happens."""
 
 import asyncio
-import contextlib
 import io
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Send
@@ -11,7 +10,6 @@ from starlette.types import Message, Receive, Send
 from vivavoce.core.admitted import admitted
 from vivavoce.core.aside import LARGE_BYTES
 from vivavoce.core.errors import TooLarge
-from vivavoce.wire.chunks import PING
 
 T = TypeVar("T")
 
@@ -103,57 +101,3 @@ async def send_body(send: Send, body: bytes) -> None:
             send, {"type": "http.response.body", "body": body[at : at + LARGE_BYTES], "more_body": True}
         )
     await send_to_reader(send, {"type": "http.response.body", "body": body[last:]})
-
-
-class Outlet:
-    """The body of a streamed answer. Its headers go out with its first bytes."""
-
-    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
-        self._send = send
-        self._headers = headers
-        self._turn = asyncio.Lock()
-        self._last = 0.0
-        self._started = False
-
-    async def write(self, data: bytes) -> None:
-        """Send bytes; callers take turns."""
-        if not data:
-            return
-        async with self._turn:
-            await self._start()
-            await self._body(data, more=True)
-
-    async def finish(self) -> None:
-        """End the body."""
-        async with self._turn:
-            await self._start()
-            await self._body(b"", more=False)
-
-    @contextlib.asynccontextmanager
-    async def pinging(self, patience_s: float, ping_s: float) -> AsyncGenerator[None, None]:
-        """Keep the connection alive while the model is silent: at first for `patience_s`, then for `ping_s`."""
-        self._last = asyncio.get_running_loop().time() + patience_s - ping_s
-        pinging = asyncio.create_task(self._ping_for_ever(ping_s))
-        try:
-            yield
-        finally:
-            pinging.cancel()
-            await asyncio.gather(pinging, return_exceptions=True)
-
-    async def _ping_for_ever(self, ping_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            quiet = loop.time() - self._last
-            if quiet >= ping_s:
-                await self.write(PING)
-            else:
-                await asyncio.sleep(ping_s - quiet)
-
-    async def _start(self) -> None:
-        if not self._started:
-            self._started = True
-            await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
-
-    async def _body(self, data: bytes, *, more: bool) -> None:
-        self._last = asyncio.get_running_loop().time()
-        await send_to_reader(self._send, {"type": "http.response.body", "body": data, "more_body": more})

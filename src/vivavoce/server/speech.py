@@ -18,10 +18,11 @@ from vivavoce.core.turn import TurnDone, Usage
 from vivavoce.core.watching import Watching
 from vivavoce.server.billed import bill_of
 from vivavoce.server.caller import caller_of
-from vivavoce.server.connection import Outlet, read_body, while_connected
+from vivavoce.server.connection import read_body, while_connected
 from vivavoce.server.growing import encoded
 from vivavoce.server.held import SLICE_SOUND, Held
 from vivavoce.server.observed import watching_door, watching_turn
+from vivavoce.server.outlet import Outlet
 from vivavoce.server.paying import Purse, Voice
 from vivavoce.server.service import Service
 from vivavoce.wire import speech
@@ -117,8 +118,7 @@ class Reading:
                 await outlet.write(speech.audio_delta(bytes(waiting)))
             usage = self.usage
             await self._settle()
-            await outlet.write(speech.audio_done(usage.text_in, usage.audio_out) + DONE)
-        await outlet.finish()
+        await outlet.finish(speech.audio_done(usage.text_in, usage.audio_out) + DONE)
 
     async def _settle(self) -> None:
         """Write down what it has cost, before the last of it is sent."""

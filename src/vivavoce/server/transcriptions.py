@@ -20,10 +20,11 @@ from vivavoce.core.watching import Kind, Watching
 from vivavoce.server.aiml import call_of
 from vivavoce.server.billed import bill_of
 from vivavoce.server.caller import caller_of
-from vivavoce.server.connection import Outlet, send_whole, while_connected
+from vivavoce.server.connection import send_whole, while_connected
 from vivavoce.server.forms import chunks, read_form
 from vivavoce.server.held import Held
 from vivavoce.server.observed import watching_door, watching_turn
+from vivavoce.server.outlet import Outlet
 from vivavoce.server.service import Service
 from vivavoce.server.sound import HEARD_RATE
 from vivavoce.wire import transcription, transcription_errors
@@ -148,8 +149,7 @@ class Transcriptions:
                 async for transcript in heard:
                     await outlet.write(answer.add(transcript))
             await asked.held.bill.settle()
-            await outlet.write(answer.done() + DONE)
-        await outlet.finish()
+        await outlet.finish(answer.done() + DONE)
 
     async def _hear(self, asked: Asked, pcm: Pcm, answer: Answer) -> AsyncGenerator[Transcript, None]:
         """The words of a recording, stretch by stretch, each of which is taken into the `answer`."""
