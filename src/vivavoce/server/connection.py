@@ -2,8 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from starlette.types import Message, Receive, Send
 
@@ -18,7 +18,7 @@ class ClientGone(Exception):
     """The client has left; there is nobody to answer."""
 
 
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
     """Do `work`, and cancel it when the client leaves.
 
     No ASGI server cancels a handler whose client has gone, so this listens for it. The body must have been read.
@@ -26,23 +26,24 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientGone: the client left first; `work` has ended.
     """
-    task = asyncio.create_task(work)
-    leaving = asyncio.create_task(_left(receive))
+    limit = asyncio.timeout(None)
+    leaving = asyncio.create_task(_left(receive, limit))
     try:
-        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone
-        return task.result()
+        async with limit:
+            return await work
+    except Exception:
+        if limit.expired():  # whatever it says of its end
+            raise ClientGone from None
+        raise
     finally:
-        task.cancel()
         leaving.cancel()
-        await asyncio.gather(task, leaving, return_exceptions=True)
-        del task, leaving  # an error holds this frame; were it to hold the error, all it worked on would be kept
+        await asyncio.wait({leaving})
 
 
-async def _left(receive: Receive) -> None:
+async def _left(receive: Receive, limit: asyncio.Timeout) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    limit.reschedule(asyncio.get_running_loop().time())
 
 
 async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
