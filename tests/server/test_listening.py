@@ -151,7 +151,7 @@ async def test_what_a_cut_answer_had_said_is_kept(serving: Serving) -> None:
     served.server.handle_exit(signal.SIGTERM, None)
     text = (await streaming).text
     answer_id = text.split('"audio":{"id":"')[1].split('"')[0]
-    await served.service.answers._database._jobs.join()
+    await served.service.answers._database.write(lambda _: None)
     assert await served.service.answers.find(answer_id, "default")
 
 

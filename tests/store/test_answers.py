@@ -4,6 +4,7 @@ import asyncio
 import logging
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,34 @@ async def test_when_too_much_waits_a_later_write_is_dropped_and_said_so(
     for _ in range(1001):
         database.write_later(nothing)
     assert caplog.messages == ["a write was dropped: 1000 wait already"]
+
+
+async def test_who_writes_waits_for_room_in_the_line(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "WAITING_JOBS", 2)
+    done: list[int] = []
+    await asyncio.gather(*(database.write(lambda _, number=number: done.append(number)) for number in range(20)))
+    assert sorted(done) == list(range(20))
+
+
+async def test_who_comes_while_the_writer_is_at_work_is_written_before_it_closes(tmp_path: Path) -> None:
+    opened = await Database.open(tmp_path)
+    answers, at_work, go_on = Answers(opened, tmp_path / "answers"), threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        at_work.set()
+        go_on.wait(20)
+
+    opened.write_later(hold)
+    keeping = [asyncio.create_task(answers.keep(answer(1, answers)))]
+    await asyncio.to_thread(at_work.wait, 20)
+    keeping.append(asyncio.create_task(answers.keep(answer(2, answers))))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(opened.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(*keeping, closing)
+    with pytest.raises(NotRecorded):
+        await answers.keep(answer(3, answers))
 
 
 async def test_a_full_disk_is_the_callers_error(answers: Answers, tmp_path: Path) -> None:

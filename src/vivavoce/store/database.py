@@ -6,7 +6,8 @@ Another process may open it beside the server for what is only ever read anew fr
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
@@ -28,6 +29,9 @@ Job: TypeAlias = Callable[[Connection], None]
 """Writes something, in the writer's thread. It is committed when the job ends, or earlier where the job says so; undone
 if it fails."""
 
+Told: TypeAlias = Callable[[Exception | None], None]
+"""Is told what was wrong with a job, once nothing more comes of it."""
+
 WAITING_JOBS = 1000
 FILE = "vivavoce.db"
 SETTINGS = (
@@ -46,16 +50,20 @@ tables = MetaData()
 
 
 class Database:
-    """SQLite in the data folder. One thread makes every write, a transaction each; it takes all that waits at once."""
+    """SQLite in the data folder. One thread makes every write, a transaction each, in the order in which they come."""
 
     def __init__(self, engine: Engine, path: Path, lock: int) -> None:
         self._engine = engine
         self._thread = ThreadPoolExecutor(1, "database")
         self._lock = lock
-        self._jobs: asyncio.Queue[tuple[Job, asyncio.Future[None] | None]] = asyncio.Queue(WAITING_JOBS)
+        self._loop = asyncio.get_running_loop()
+        self._waiting = 0
+        """Jobs that were handed over and are not done."""
+        self._done_one = asyncio.Event()
+        self._in_vain = 0.0
+        """When the last job began that has waited for another process in vain."""
         self._upkeep = Upkeep(path, self.write)
-        self._tasks: list[asyncio.Task[None]] = []
-        """The writer first."""
+        self._looking: asyncio.Task[None] | None = None
         self._closed = False
         """Whether nobody writes any more."""
 
@@ -81,7 +89,7 @@ class Database:
         database = cls(engine, path, os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600))
         preparing = partial(prepare, folder, engine, database._lock, beside=beside)
         try:
-            await asyncio.get_running_loop().run_in_executor(database._thread, preparing)
+            await database._loop.run_in_executor(database._thread, preparing)
         except BaseException as error:
             await database.close()
             if isinstance(error, SQLAlchemyError):
@@ -91,18 +99,18 @@ class Database:
             if isinstance(error, TooNew):
                 raise OSError(0, str(error), str(path)) from None
             raise
-        at_work = [database._write_for_ever(), *([] if beside else [database._upkeep.for_ever()])]
-        database._tasks = [asyncio.create_task(each) for each in at_work]
+        if not beside:
+            database._looking = asyncio.create_task(database._upkeep.for_ever())
         return database
 
     async def close(self) -> None:
         """Finish the writes that wait, then close."""
-        if self._tasks:
-            await self._jobs.join()
-            self._closed = True
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.wait(self._tasks)
+        while self._waiting:
+            await self._one_less()
+        self._closed = True
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
         os.close(self._lock)
@@ -118,19 +126,30 @@ class Database:
         Raises:
             NotRecorded: the database or the disk does not take it. Whatever else is wrong the job has raised.
         """
-        if self._closed:
-            raise NotRecorded
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._jobs.put((job, done))
+        while self._waiting >= WAITING_JOBS:
+            await self._one_less()
+        done: asyncio.Future[None] = self._loop.create_future()
+        self.hand_over(job, partial(tell, done))
         await done
 
     def write_later(self, job: Job) -> bool:
         """Run `job` in a transaction of the writer's soon; false, and dropped, where too much waits already."""
-        if self._jobs.full():
+        if self._waiting >= WAITING_JOBS:
             log.error("a write was dropped: %d wait already", WAITING_JOBS)
             return False
-        self._jobs.put_nowait((job, None))
+        self.hand_over(job, _log)
         return True
+
+    def hand_over(self, job: Job, told: Told) -> None:
+        """Run `job` in a transaction of the writer's, after all that came before it, and then tell what was wrong.
+
+        Whoever hands over keeps the line short; `write` and `write_later` do.
+        """
+        if self._closed:
+            told(NotRecorded())
+            return
+        self._waiting += 1
+        self._thread.submit(self._do, job, told, time.monotonic())
 
     async def read(self, statement: Executable) -> list[Row[Any]]:
         """The rows a statement finds."""
@@ -140,22 +159,22 @@ class Database:
         with self._engine.connect() as connection:
             return list(connection.execute(statement).all())
 
-    async def _write_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            waiting = [await self._jobs.get()]
-            while not self._jobs.empty():
-                waiting.append(self._jobs.get_nowait())
-            jobs = [job for job, _ in waiting]
-            errors = await loop.run_in_executor(self._thread, self._write_each, jobs)
-            for (_, done), error in zip(waiting, errors, strict=True):
-                self._jobs.task_done()
-                told = self._told(error)
-                if done is None:
-                    if told is not None:
-                        log.error("a write failed: %s", type(error).__name__)
-                elif not done.done():
-                    done.set_result(None) if told is None else done.set_exception(told)
+    async def _one_less(self) -> None:
+        self._done_one.clear()
+        await self._done_one.wait()
+
+    def _do(self, job: Job, told: Told, came: float) -> None:
+        """Do a job. Where one has waited for another process in vain, those that came before it do not wait again."""
+        hurried, began = came <= self._in_vain, time.monotonic()
+        error = self._write(job, hurried=hurried)
+        if trouble.waited_for(error) and not hurried:
+            self._in_vain = began
+        self._loop.call_soon_threadsafe(self._done, told, error)
+
+    def _done(self, told: Told, error: Exception | None) -> None:
+        self._waiting -= 1
+        self._done_one.set()
+        told(self._told(error))
 
     def _told(self, error: Exception | None) -> Exception | None:
         """What whoever wrote is told."""
@@ -168,18 +187,6 @@ class Database:
             return error
         return NotRecorded()
 
-    def _write_each(self, jobs: Sequence[Job]) -> list[Exception | None]:
-        """Do jobs, and say what was wrong with each: that belongs to whoever waits for it, not to the writer.
-
-        Where one has waited for another process in vain, those after it, which waited as long, do not wait again.
-        """
-        errors: list[Exception | None] = []
-        locked = False
-        for job in jobs:
-            errors.append(self._write(job, hurried=locked))
-            locked = trouble.waited_for(errors[-1])
-        return errors
-
     def _write(self, job: Job, *, hurried: bool) -> Exception | None:
         try:
             with self._engine.connect() as connection, patience(connection, 0) if hurried else nullcontext():
@@ -188,6 +195,17 @@ class Database:
         except Exception as error:  # noqa: BLE001 - whatever it is
             return error
         return None
+
+
+def tell(done: "asyncio.Future[None]", error: Exception | None) -> None:
+    """Tell whoever waits, if anybody still does, what was wrong."""
+    if not done.done():
+        done.set_result(None) if error is None else done.set_exception(error)
+
+
+def _log(error: Exception | None) -> None:
+    if error is not None:
+        log.error("a write failed: %s", type(error).__name__)
 
 
 def _settle(connection: Any, _record: Any) -> None:

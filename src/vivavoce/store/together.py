@@ -1,13 +1,14 @@
 """Writes together what comes from many at once: one transaction for all that wait costs what one of them does."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from vivavoce.core.errors import NotRecorded
-from vivavoce.store.database import Database
+from vivavoce.store.database import Database, tell
 
 T = TypeVar("T")
 
@@ -20,32 +21,37 @@ class Together(Generic[T]):
         self._database = database
         self._write = write
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
-        self._next: asyncio.Task[None] | None = None
-        """Writes what waits; None: nothing does."""
-        self._at_work = asyncio.Lock()
+        self._jobs = 0
+        """Handed over, or about to be, and not done."""
 
     async def add(self, item: T) -> None:
         """Have an item written, and wait until it is on disk. Whoever stops waiting has it written all the same."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((item, done))
-        if self._next is None:
-            self._next = asyncio.create_task(self._write_all())
+        if not self._jobs:
+            self._jobs = 1
+            loop.call_soon(self._begin)  # with what comes in the same moment
         await done
 
-    async def _write_all(self) -> None:
-        async with self._at_work:
-            waiting, self._waiting, self._next = self._waiting, [], None
-            errors = await self._written([item for item, _ in waiting])
-        for (_, done), error in zip(waiting, errors, strict=True):
-            if not done.done():
-                done.set_result(None) if error is None else done.set_exception(error)
+    def _begin(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._hand_over(waiting)
 
-    async def _written(self, items: list[T]) -> list[Exception | None]:
-        """Write items; what was wrong with each. Where one of them cannot be written, the others are all the same."""
-        try:
-            await self._database.write(lambda connection: self._write(connection, items))
-        except NotRecorded as error:  # nor could any of them alone
-            return [error] * len(items)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told to whom it concerns
-            return [error] if len(items) == 1 else [(await self._written([item]))[0] for item in items]
-        return [None] * len(items)
+    def _hand_over(self, those: Sequence[tuple[T, "asyncio.Future[None]"]]) -> None:
+        items = [item for item, _ in those]
+        self._database.hand_over(lambda connection: self._write(connection, items), partial(self._told, those))
+
+    def _told(self, those: Sequence[tuple[T, "asyncio.Future[None]"]], error: Exception | None) -> None:
+        """Tell it on. Where one item cannot be written, the others are all the same: each alone."""
+        self._jobs -= 1
+        if error is None or len(those) == 1 or isinstance(error, NotRecorded):  # then none of them could be alone
+            for _, done in those:
+                tell(done, error)
+        else:
+            self._jobs += len(those)
+            for each in those:
+                self._hand_over([each])
+        if self._waiting and not self._jobs:
+            self._jobs = 1
+            self._begin()
