@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, String, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.support.entries import entry
@@ -39,6 +40,15 @@ async def test_a_row_is_there_when_it_was_written_and_after_a_restart(tmp_path: 
     (found,) = await Ledger(second).sums(Wanted())
     await second.close()
     assert (found.requests, found.text_in, found.cost_in) == (1, 7, 1_050_000)
+
+
+async def test_everything_stands_in_its_own_column(database: Database, books: Ledger) -> None:
+    words = {field.name: field.name for field in fields(Entry) if isinstance(ledger.c[field.name].type, String)}
+    numbers = {field.name: at for at, field in enumerate(fields(Entry)) if field.name not in words}
+    wrote = entry(**words, **numbers)
+    await books.append(wrote)
+    (row,) = await database.read(select(ledger))
+    assert row._asdict() == {"number": 1, **asdict(wrote)}
 
 
 async def test_no_request_has_two_rows(database: Database, books: Ledger) -> None:

@@ -11,6 +11,7 @@ from vivavoce.core.turn import Speech
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
 from vivavoce.store.files import Files, forget_expired
+from vivavoce.store.inserting import Inserting
 from vivavoce.store.ledger import Entry, append
 from vivavoce.store.together import Together
 
@@ -39,6 +40,14 @@ class SpokenAnswer:
     expires_at: int
     """Unix seconds."""
     origin: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.pcm.seconds
+
+
+ROWS = Inserting(insert(answers), [column.name for column in answers.c])
 
 
 class Answers:
@@ -89,20 +98,9 @@ class Answers:
         await self._database.write(lambda connection: forget_expired(connection, answers, self._files, self._now()))
 
     def _write(self, connection: Connection, spoken: Sequence[tuple[SpokenAnswer, Entry | None]]) -> None:
-        rows = [
-            {
-                "id": answer.id,
-                "project": answer.project,
-                "transcript": answer.transcript,
-                "seconds": answer.pcm.seconds,
-                "origin": answer.origin,
-                "expires_at": answer.expires_at,
-            }
-            for answer, _ in spoken
-        ]
         written: dict[str, bytes] = {}
         try:
-            connection.execute(insert(answers), rows)
+            ROWS.write(connection, [answer for answer, _ in spoken])
             written = {answer.id: answer.pcm.data for answer, _ in spoken}
             self._files.write(written)
             append(connection, [entry for _, entry in spoken if entry is not None])

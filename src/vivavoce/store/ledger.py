@@ -5,7 +5,7 @@ exact.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import (
@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 
 from vivavoce.store.database import Database, tables
+from vivavoce.store.inserting import Inserting
 from vivavoce.store.together import Together
 
 Status: TypeAlias = Literal["completed", "cancelled", "failed", "refused"]
@@ -115,6 +116,9 @@ class Entry:
     batch: str | None = None
 
 
+ENTRIES = Inserting(insert(ledger).on_conflict_do_nothing(), [column.name for column in fields(Entry)])
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which rows are summed up, and by what."""
@@ -180,8 +184,7 @@ class Ledger:
 
 def append(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write rows within a transaction; one that is there already stays as it is."""
-    if entries:
-        connection.execute(insert(ledger).on_conflict_do_nothing(), [asdict(entry) for entry in entries])
+    ENTRIES.write(connection, entries)
 
 
 def statement(wanted: Wanted) -> Select[Any]:
