@@ -362,11 +362,11 @@ async def test_a_stream_that_finds_no_place_half_way_is_paid_for_what_was_sent(s
 async def test_an_answer_whose_sound_cannot_be_kept_is_in_no_row_as_given(
     serving: Serving, stream: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(contents: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
     served = await serving(models=priced())
-    monkeypatch.setattr(served.service.answers._files, "write", full)
+    monkeypatch.setattr("vivavoce.store.segments._write", full)
     response = await served.http.post(CHAT, json=served.say(stream=stream))
     assert response.status_code == (200 if stream else 503)
     assert '"not_recorded"' in response.text

@@ -19,6 +19,7 @@ from tests.support.waiting import until
 from vivavoce.account.keys import Wish
 from vivavoce.store import database as databases
 from vivavoce.store import upkeep
+from vivavoce.store.answers import answers
 from vivavoce.store.database import FILE, SETTINGS
 from vivavoce.store.ledger import ledger
 from vivavoce.store.looking import looking
@@ -154,4 +155,7 @@ def test_a_full_disk_is_survived_by_a_server(tmp_path: Path) -> None:
     with looking(tmp_path / "data", ledger) as look:
         assert set(given) <= {row.request for row in look(select(ledger.c.request))}
         assert look(select(func.count()).where(ledger.c.status == "completed")) == [(len(given),)]
-    assert len(given) == len(list((tmp_path / "data" / "answers").rglob("*.pcm"))) == 2
+        kept = look(select(answers.c.size))
+    assert len(given) == len(kept) == 2
+    there = sum(path.stat().st_size for path in (tmp_path / "data" / "answers").rglob("*.pcm"))
+    assert there == sum(size for (size,) in kept), "of one that was not given there is a sound"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.store.conftest import Clock, everything_in
@@ -20,7 +21,9 @@ from vivavoce.core.turn import Speech
 from vivavoce.store import database as databases
 from vivavoce.store import sweeping
 from vivavoce.store.answers import LIFETIME_S, Answers, SpokenAnswer
+from vivavoce.store.answers import answers as table
 from vivavoce.store.database import Database, StoreInUse
+from vivavoce.store.segments import MINUTE_S
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ async def test_the_sweep_deletes_rows_bytes_and_words_of_what_has_expired_and_no
     assert b"a secret that was spoken" in everything_in(tmp_path)
     await answers.sweep()
     assert await answers.sound(old.id) is None
-    assert [path.stem for path in (tmp_path / "answers").rglob("*.pcm")] == [young.id.removeprefix("audio_")]
+    assert everything_in(tmp_path / "answers") == young.pcm.data
     assert b"a secret that was spoken" not in everything_in(tmp_path)
     clock.now -= LIFETIME_S
     assert await answers.find(old.id, "mine") is None
@@ -108,19 +111,45 @@ async def test_the_sweep_deletes_rows_bytes_and_words_of_what_has_expired_and_no
 async def test_bytes_that_cannot_be_deleted_are_tried_again_and_hold_up_nothing_else(
     answers: Answers, clock: Clock, tmp_path: Path
 ) -> None:
-    stuck, other = answer(1, answers), answer(2, answers)
+    stuck = answer(1, answers)
     await answers.keep(stuck)
+    (path,) = (tmp_path / "answers").rglob("*.pcm")
+    clock.now += MINUTE_S
+    other = answer(2, answers)
     await answers.keep(other)
-    path = tmp_path / "answers" / "00" / f"{stuck.id.removeprefix('audio_')}.pcm"
     path.unlink()
     path.mkdir()
     clock.now += LIFETIME_S
     await answers.sweep()
     assert await answers.sound(other.id) is None
+    assert list((tmp_path / "answers").iterdir()) == [path]
     path.rmdir()
     path.write_bytes(b"left")
     await answers.sweep()
     assert not path.exists()
+
+
+async def test_sounds_of_a_minute_share_a_file_and_each_is_itself(
+    answers: Answers, clock: Clock, tmp_path: Path
+) -> None:
+    kept = [answer(number, answers) for number in range(6)]
+    for at, each in enumerate(kept):
+        clock.now += MINUTE_S if at == 3 else 1
+        await answers.keep(each)
+    assert [await answers.sound(each.id) for each in kept] == [each.pcm for each in kept]
+    assert len(list((tmp_path / "answers").iterdir())) == 2
+
+
+async def test_a_file_is_there_as_long_as_one_of_its_sounds(answers: Answers, clock: Clock) -> None:
+    first = answer(1, answers)
+    await answers.keep(first)
+    clock.now += MINUTE_S / 2
+    second = answer(2, answers)
+    await answers.keep(second)
+    clock.now = first.expires_at
+    await answers.sweep()
+    assert await answers.sound(first.id) is None
+    assert await answers.sound(second.id) == second.pcm
 
 
 async def test_sweeping_goes_on_after_a_failure(
@@ -155,7 +184,7 @@ async def test_bytes_are_never_there_without_their_row(answers: Answers, databas
     with pytest.raises(SQLAlchemyError) as failed:
         await answers.keep(answer(1, answers, "a secret"))
     assert "a secret" not in str(failed.value)
-    assert list(tmp_path.rglob("*.pcm")) == []
+    assert not everything_in(tmp_path / "answers")
 
 
 async def test_a_failing_job_does_not_end_the_writer(
@@ -300,12 +329,54 @@ async def test_files_that_a_killed_server_left_without_a_row_are_deleted_and_no_
 ) -> None:
     kept = answer(1, answers)
     await answers.keep(kept)
+    (path,) = (tmp_path / "answers").iterdir()
     stray = tmp_path / "answers" / "zz" / "zzstray.pcm"
     stray.parent.mkdir()
     stray.write_bytes(b"what was said")
     await answers.sweep()
-    assert [path.stem for path in (tmp_path / "answers").rglob("*.pcm")] == [kept.id.removeprefix("audio_")]
+    assert list((tmp_path / "answers").rglob("*.pcm")) == [path]
     assert await answers.sound(kept.id) == kept.pcm
+
+
+async def test_a_sound_that_a_killed_server_left_without_its_row_is_cut_off(database: Database, tmp_path: Path) -> None:
+    killed = Answers(database, tmp_path / "answers")
+    kept = answer(1, killed)
+    await killed.keep(kept)
+    (path,) = (tmp_path / "answers").iterdir()
+    with path.open("ab") as file:
+        file.write(b"what was said")
+    answers = Answers(database, tmp_path / "answers")
+    later = answer(2, answers)
+    await answers.keep(later)
+    await answers.sweep()
+    assert path.read_bytes() == kept.pcm.data
+    assert [await answers.sound(each.id) for each in (kept, later)] == [kept.pcm, later.pcm]
+
+
+async def test_where_a_sound_was_taken_back_no_other_is_put(
+    answers: Answers, database: Database, tmp_path: Path
+) -> None:
+    await answers.keep(answer(1, answers))
+    with pytest.raises(SQLAlchemyError):
+        await answers.keep(answer(1, answers))  # it has its row
+    await answers.keep(answer(2, answers))
+    files = await database.read(select(table.c.file, table.c.start))
+    assert len({file for file, _ in files}) == 2
+    assert {start for _, start in files} == {0}
+    assert len(everything_in(tmp_path / "answers")) == 2 * len(answer(1, answers).pcm.data)
+
+
+async def test_of_a_sound_that_is_no_longer_whole_nothing_is_given(answers: Answers, tmp_path: Path) -> None:
+    await answers.keep(answer(1, answers))
+    (path,) = (tmp_path / "answers").iterdir()
+    os.truncate(path, 1000)
+    assert await answers.sound(answer(1, answers).id) is None
+    path.unlink()
+    assert await answers.sound(answer(1, answers).id) is None
+    with pytest.raises(NotRecorded):
+        await answers.keep(answer(2, answers))
+    await answers.keep(answer(3, answers))
+    assert await answers.sound(answer(3, answers).id)
 
 
 async def test_no_log_holds_what_was_said(answers: Answers, caplog: pytest.LogCaptureFixture) -> None:

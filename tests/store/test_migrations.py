@@ -21,7 +21,9 @@ from sqlalchemy.pool import NullPool
 
 from tests.support.entries import entry
 from vivavoce import store
+from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.store import migrations
+from vivavoce.store.answers import Answers
 from vivavoce.store.database import FILE, Database, StoreInUse, tables
 from vivavoce.store.ledger import Ledger, Wanted
 
@@ -84,7 +86,8 @@ async def test_a_database_from_before_there_were_revisions_is_taken_on(tmp_path:
         sql(folder, "INSERT INTO answers VALUES ('audio_1', 'shop', 'Hello.', 1.5, NULL, 7)")
         await opened_and_closed(folder)
         assert schema(folder) == schema(new)
-        assert sql(folder, "SELECT * FROM answers") == [("audio_1", "shop", "Hello.", 1.5, None, 7)]
+        kept = ("audio_1", "shop", "Hello.", 1.5, None, 7, "1/1.pcm", 0, 72_000)
+        assert sql(folder, "SELECT * FROM answers") == [kept]
 
 
 async def test_what_was_kept_by_the_first_revision_is_there_with_the_newest(tmp_path: Path) -> None:
@@ -103,6 +106,23 @@ async def test_what_was_kept_by_the_first_revision_is_there_with_the_newest(tmp_
     assert found == before
     await Ledger(database).append(entry(1))
     assert sum(each.requests for each in await Ledger(database).sums(Wanted())) == 2
+    await database.close()
+
+
+async def test_an_answer_that_had_a_file_of_its_own_is_given_until_it_expires(tmp_path: Path) -> None:
+    at(tmp_path, "0003")
+    stem, pcm = "0123456789abcdef" * 2, Pcm(b"\1\2" * 36_001, SPOKEN_RATE)
+    row = (f"audio_{stem}", "shop", "Hello.", pcm.seconds, "theirs", 5000)
+    sql(tmp_path, f"INSERT INTO answers VALUES {row}")  # noqa: S608 - of our own
+    file = tmp_path / "answers" / "01" / f"{stem}.pcm"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(pcm.data)
+    database = await Database.open(tmp_path)
+    for now, there in ((4000, pcm), (5001, None)):
+        answers = Answers(database, tmp_path / "answers", lambda now=now: now)
+        await answers.sweep()
+        assert await answers.sound(f"audio_{stem}") == there
+    assert not file.exists()
     await database.close()
 
 

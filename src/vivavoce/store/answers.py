@@ -3,16 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import Column, Connection, Float, Integer, String, Table, insert, select
+from sqlalchemy import Column, Connection, Float, Index, Integer, String, Table, delete, func, insert, select
 
 from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.turn import Speech
 from vivavoce.store import clock
 from vivavoce.store.database import Database, tables
-from vivavoce.store.files import Files, forget_expired
 from vivavoce.store.inserting import Inserting
 from vivavoce.store.ledger import Entry, append
+from vivavoce.store.segments import Place, Segments
+from vivavoce.store.sweeping import commit_without_trace
 from vivavoce.store.together import Together
 
 LIFETIME_S = 3600
@@ -25,7 +27,11 @@ answers = Table(
     Column("transcript", String, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("origin", String(128)),
-    Column("expires_at", Integer, nullable=False, index=True),
+    Column("expires_at", Integer, nullable=False),
+    Column("file", String, nullable=False, server_default=""),
+    Column("start", Integer, nullable=False, server_default="0"),
+    Column("size", Integer, nullable=False, server_default="0"),
+    Index("answers_by_age", "expires_at", "file"),
 )
 
 
@@ -41,13 +47,20 @@ class SpokenAnswer:
     """Unix seconds."""
     origin: str | None = None
 
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return self.pcm.seconds
+
+class _Row(NamedTuple):
+    id: str
+    project: str
+    transcript: str
+    seconds: float
+    origin: str | None
+    expires_at: int
+    file: str
+    start: int
+    size: int
 
 
-ROWS = Inserting(insert(answers), [column.name for column in answers.c])
+ROWS = Inserting(insert(answers), _Row._fields)
 
 
 class Answers:
@@ -55,8 +68,10 @@ class Answers:
 
     def __init__(self, database: Database, folder: Path, now: Callable[[], float] = clock.now) -> None:
         self._database = database
-        self._files = Files(folder, ".pcm")
+        self._sounds = Segments(folder, ".pcm", now)
         self._now = now
+        self._tidy = False
+        """Whether there can be no sound without a row."""
         self._kept = Together(database, self._write)
 
     def expiry(self) -> int:
@@ -90,22 +105,31 @@ class Answers:
 
     async def sound(self, answer_id: str) -> Pcm | None:
         """The sound of a kept answer; None where it is gone."""
-        data = await self._files.read(answer_id)
+        place = select(answers.c.file, answers.c.start, answers.c.size).where(answers.c.id == answer_id)
+        rows = await self._database.read(place)
+        data = await self._sounds.read(Place(*rows[0])) if rows else None
         return None if data is None else Pcm(data, SPOKEN_RATE)
 
     async def sweep(self) -> None:
         """Delete what has expired, and at the first time what a server that was killed has left without its row."""
-        await self._database.write(lambda connection: forget_expired(connection, answers, self._files, self._now()))
+        await self._database.write(self._sweep)
+
+    def _sweep(self, connection: Connection) -> None:
+        if connection.execute(delete(answers).where(answers.c.expires_at <= self._now())).rowcount:
+            commit_without_trace(connection)
+        if not self._tidy:
+            ends = select(answers.c.file, func.max(answers.c.start + answers.c.size)).group_by(answers.c.file)
+            self._sounds.cut(dict(tuple(row) for row in connection.execute(ends)))
+            self._tidy = True
+        self._sounds.keep_only(set(connection.scalars(select(answers.c.file).distinct())))
 
     def _write(self, connection: Connection, spoken: Sequence[tuple[SpokenAnswer, Entry | None]]) -> None:
-        written: dict[str, bytes] = {}
-        try:
-            ROWS.write(connection, [answer for answer, _ in spoken])
-            written = {answer.id: answer.pcm.data for answer, _ in spoken}
-            self._files.write(written)
+        with self._sounds.added([answer.pcm.data for answer, _ in spoken]) as places:
+            ROWS.write(connection, (_row(answer, place) for (answer, _), place in zip(spoken, places, strict=True)))
             append(connection, [entry for _, entry in spoken if entry is not None])
             connection.commit()
-        except BaseException:
-            for name in written:
-                self._files.delete(name)
-            raise
+
+
+def _row(answer: SpokenAnswer, place: Place) -> _Row:
+    about = answer.id, answer.project, answer.transcript, answer.pcm.seconds, answer.origin, answer.expires_at
+    return _Row(*about, *place)

@@ -61,14 +61,14 @@ class Files:
 
     def delete(self, name: str) -> bool:
         """Delete a file, and say whether it is gone."""
-        return _delete(self.path(name))
+        return remove(self.path(name))
 
     def keep_only(self, names: Iterable[str]) -> None:
         """Delete every file but those of these names: what a process that died wrote, and no row names."""
         kept = {self.path(name) for name in names}
         for path in self._folder.glob(f"*/*{self._ending}"):
             if path not in kept:
-                _delete(path)
+                remove(path)
         self.tidy = True
 
     def path(self, name: str) -> Path:
@@ -105,7 +105,8 @@ def settle(path: Path) -> None:
         os.close(opened)
 
 
-def _delete(path: Path) -> bool:
+def remove(path: Path) -> bool:
+    """Delete a file, and say whether it is gone."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
