@@ -1,6 +1,7 @@
 """Spoken answers on disk: found for an hour, by their own project, and then gone without a trace."""
 
 import asyncio
+import errno
 import logging
 import os
 import subprocess
@@ -364,6 +365,22 @@ async def test_where_a_sound_was_taken_back_no_other_is_put(
     assert len({file for file, _ in files}) == 2
     assert {start for _, start in files} == {0}
     assert len(everything_in(tmp_path / "answers")) == 2 * len(answer(1, answers).pcm.data)
+
+
+async def test_a_sound_that_the_disk_does_not_take_is_not_given(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "the disk fails")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        with pytest.raises(NotRecorded):
+            await answers.keep(answer(1, answers))
+    assert await answers.sound(answer(1, answers).id) is None
+    assert not everything_in(tmp_path / "answers")
+    await answers.keep(answer(2, answers))
+    assert await answers.sound(answer(2, answers).id) == answer(2, answers).pcm
 
 
 async def test_of_a_sound_that_is_no_longer_whole_nothing_is_given(answers: Answers, tmp_path: Path) -> None:

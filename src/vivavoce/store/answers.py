@@ -81,7 +81,8 @@ class Answers:
     async def keep(self, answer: SpokenAnswer, entry: Entry | None = None) -> None:
         """Keep an answer; it can be found when this returns, and after a restart.
 
-        Its `entry` in the ledger, if there is one, is written after it: it is there only where the answer is.
+        Its `entry` in the ledger, if there is one, is written with its row. Both may be there without the sound where
+        the disk or the power fails in the moment of writing: then this raises, or nobody is told anything.
         """
         await self._kept.add((answer, entry))
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -40,10 +41,11 @@ class Segments:
         self._name: str | None = None
         """The one that is added to."""
         self._until = 0.0
+        self._disk = ThreadPoolExecutor(1, "sounds")
 
     @contextmanager
     def added(self, sounds: Sequence[bytes]) -> Generator[list[Place]]:
-        """Add sounds, on disk, and say where they are; they are taken back where what follows fails.
+        """Add sounds, and say where they are; they are on disk when it ends, and taken back where what is done fails.
 
         Raises:
             OSError: they cannot be written.
@@ -51,13 +53,16 @@ class Segments:
         name, self._name = self._current(), None
         file = os.open(self._folder / name, os.O_WRONLY | os.O_APPEND)
         before = os.fstat(file).st_size
+        waiting: list[Future[None]] = []
         try:
             for sound in sounds:
                 _write(file, sound)
-            os.fdatasync(file)
+            waiting.append(self._disk.submit(os.fdatasync, file))  # beside the rows: the disk takes both as one
             starts = accumulate(map(len, sounds), initial=before)
             yield [Place(name, start, len(sound)) for sound, start in zip(sounds, starts, strict=False)]
+            waiting[0].result()
         except BaseException:
+            wait(waiting)
             os.ftruncate(file, before)
             raise
         finally:
