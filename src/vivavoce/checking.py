@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vivavoce import assembly, quotas
-from vivavoce.account.first import FEWEST, SHORTEST, easily_guessed
+from vivavoce.account.guessed import FEWEST, SHORTEST, easily_guessed
 from vivavoce.catalogue import pulled
 from vivavoce.catalogue.files import FetchFailed
 from vivavoce.config import ROLES, Config, EngineConfig, ModelConfig

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.store.conftest import Clock, everything_in
-from vivavoce.account.first import easily_guessed, first_admin
+from vivavoce.account.first import first_admin
+from vivavoce.account.guessed import easily_guessed
 from vivavoce.account.keys import KNOWN, KeyRing, Wish
 from vivavoce.store.database import Database
 from vivavoce.store.keys import Keys

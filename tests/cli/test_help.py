@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 import vivavoce
-from tests.cli.conftest import Run
+from tests.cli.conftest import Ran, Run
 from vivavoce.cli import app, serve
 from vivavoce.cli.reference import page
 
@@ -52,10 +52,20 @@ def test_help_and_version(run: Run) -> None:
 
 
 def test_help_loads_neither_the_server_nor_the_engines(run: Run) -> None:
-    shown = run("--help", PYTHONPROFILEIMPORTTIME="1")
-    loaded = {line.rpartition("|")[2].strip() for line in shown.err.splitlines()}
+    loaded = _loaded(run("--help", PYTHONPROFILEIMPORTTIME="1"))
     assert "vivavoce.cli" in loaded
     assert not loaded & {"sqlalchemy", "uvicorn", "starlette", "httpx2", "numpy", "av"}
+
+
+def test_a_question_loads_neither_the_server_nor_its_database(run: Run) -> None:
+    loaded = _loaded(run("ask", "Hi", "--model", "writer", PYTHONPROFILEIMPORTTIME="1"))
+    assert "vivavoce.starting" in loaded
+    assert not loaded & {"sqlalchemy", "uvicorn", "starlette", "httpx2", "prometheus_client", "pypdfium2"}
+
+
+def _loaded(ran: Ran) -> set[str]:
+    assert ran.code == 0
+    return {line.rpartition("|")[2].strip() for line in ran.err.splitlines()}
 
 
 @pytest.mark.parametrize(

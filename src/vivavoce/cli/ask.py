@@ -24,7 +24,7 @@ from vivavoce.core.audio import SPOKEN_RATE, Pcm
 from vivavoce.core.turn import AudioDelta, InputTranscript, Message, Speech, Text, TextDelta, Turn, TurnDone, TurnEvent
 
 if TYPE_CHECKING:
-    from vivavoce.main import Running
+    from vivavoce.starting import Running
 
 REPLY = "reply.wav"
 
@@ -87,11 +87,11 @@ def _settled(config: Config, model: str | None, *, hears: bool, speaks: bool) ->
 
 
 async def _ask(config: Config, question: Question) -> None:
-    from vivavoce import main  # noqa: PLC0415 - help is quick
+    from vivavoce import starting  # noqa: PLC0415 - help is quick
     from vivavoce.cli import recordings  # noqa: PLC0415
 
     with Progress("starting the engines…") as progress:
-        async with main.start(config) as running:
+        async with starting.start(config) as running:
             turn = await _turn(question, running)
             progress.now("listening…" if question.recording else "thinking…")
             answer = Answer(progress, shown=question.out != STDOUT)

@@ -144,11 +144,11 @@ def _spoken(config: Path | None) -> "list[Sound]":
 
 
 async def _speak(config: "Config", settings: "ModelConfig") -> "list[Sound]":
-    from vivavoce import assembly, main  # noqa: PLC0415 - help is quick
+    from vivavoce import assembly, starting  # noqa: PLC0415 - help is quick
     from vivavoce.benchmark.questions import ALL  # noqa: PLC0415
     from vivavoce.conform.sound import Sound  # noqa: PLC0415
 
-    async with main.start_engines(config, settings.engines("speak")) as running:
+    async with starting.start_engines(config, settings.engines("speak")) as running:
         speaker = assembly.speaker(settings, running.engines)
         how = Speaking(choose_voice(None, assembly.voices(settings, running.engines)), live=False)
         spoken: list[Sound] = []

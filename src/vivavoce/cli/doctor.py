@@ -16,7 +16,6 @@ from vivavoce.cli.terminal import Progress, harmless
 from vivavoce.config import Config, ConfigError, Role
 from vivavoce.core.errors import PublicError
 from vivavoce.engines.child import EngineMissing
-from vivavoce.warming import warm
 
 if TYPE_CHECKING:
     from vivavoce.cli.looking import Found
@@ -105,16 +104,16 @@ async def _try_each(config: Config, names: set[str]) -> tuple[dict[str, str], li
 
 
 async def _try(config: Config, names: set[str]) -> dict[str, str]:
-    from vivavoce import main  # noqa: PLC0415 - help is quick
+    from vivavoce import starting, warming  # noqa: PLC0415 - help is quick
 
-    async with main.start_engines(config, names) as running:
+    async with starting.start_engines(config, names) as running:
         answering: dict[str, str] = {}
         for name, engine in running.engines.items():
             # A process of ours has answered once by now; an engine elsewhere is asked here.
             with suppress(PublicError, TimeoutError):
                 if engine.pool is None:
                     async with asyncio.timeout(ANSWER_S):
-                        await warm(engine)
+                        await warming.warm(engine)
                 answering[name] = engine.card.note
         return answering
 

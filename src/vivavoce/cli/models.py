@@ -74,11 +74,11 @@ def _row(config: Config, name: str, voices: dict[str, tuple[str, ...]] | None) -
 
 
 async def _voices(config: Config) -> dict[str, tuple[str, ...]]:
-    from vivavoce import assembly, main  # noqa: PLC0415 - help is quick
+    from vivavoce import assembly, starting  # noqa: PLC0415 - help is quick
 
     names = {name for model in config.models.values() for role in VOICED for name in model.engines(role)}
     with Progress("starting the engines…"):
-        async with main.start_engines(config, names) as running:
+        async with starting.start_engines(config, names) as running:
             return {name: assembly.voices(model, running.engines) for name, model in config.models.items()}
 
 

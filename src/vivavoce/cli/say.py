@@ -24,7 +24,7 @@ from vivavoce.core.engines import Speaking
 from vivavoce.core.streams import once
 
 if TYPE_CHECKING:
-    from vivavoce.main import Running
+    from vivavoce.starting import Running
 
 
 def say(  # noqa: PLR0913, PLR0917 - a command's options
@@ -65,13 +65,13 @@ def say(  # noqa: PLR0913, PLR0917 - a command's options
 
 
 async def _say(config: Config, settings: ModelConfig, words: str, how: Speaking, out: tuple[str, str]) -> None:
-    from vivavoce import assembly, main  # noqa: PLC0415 - help is quick
+    from vivavoce import assembly, starting  # noqa: PLC0415 - help is quick
     from vivavoce.cli import recordings  # noqa: PLC0415
 
     place, form = out
     live = place == STDOUT and form == "pcm16"
     with Progress("starting the engines…") as progress:
-        async with main.start_engines(config, settings.engines("speak")) as running:
+        async with starting.start_engines(config, settings.engines("speak")) as running:
             voice = choose_voice(how.voice or None, assembly.voices(settings, running.engines))
             how = Speaking(voice, _language(how.language, running), how.speed, live=False)
             progress.now("speaking…")

@@ -62,12 +62,12 @@ def spoken(settings: ModelConfig) -> list[str]:
 
 
 async def _try(config: Config, name: str, settings: ModelConfig, languages: list[str]) -> list[Any]:
-    from vivavoce import main  # noqa: PLC0415 - help is quick
+    from vivavoce import starting  # noqa: PLC0415 - help is quick
     from vivavoce.cli.trials import Trials  # noqa: PLC0415
 
     alone = msgspec.structs.replace(config, models={name: settings})
     with Progress("starting the engines…") as progress:
-        async with main.start(alone) as running:
+        async with starting.start(alone) as running:
             return await Trials(running, name, settings, languages).run(lambda what: progress.now(f"trying: {what}…"))
 
 

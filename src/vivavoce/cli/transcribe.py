@@ -48,11 +48,11 @@ def transcribe(
 async def _hear(
     config: Config, settings: ModelConfig, recording: tuple[str, bytes], *, words: bool
 ) -> tuple[Pcm, list[Transcript]]:
-    from vivavoce import assembly, main  # noqa: PLC0415 - help is quick
+    from vivavoce import assembly, starting  # noqa: PLC0415 - help is quick
     from vivavoce.cli import recordings  # noqa: PLC0415
 
     with Progress("starting the engines…") as progress:
-        async with main.start_engines(config, settings.engines("hear")) as running:
+        async with starting.start_engines(config, settings.engines("hear")) as running:
             pcm = await recordings.decode(*recording, running.sounds)
             progress.now("listening…")
             stream = assembly.hearer(settings, running.engines).transcribe(once(pcm), Hearing(words=words))

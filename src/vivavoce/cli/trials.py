@@ -34,7 +34,7 @@ from vivavoce.core.turn import (
 from vivavoce.testing.wer import UNSPACED, cer, characters, wer
 
 if TYPE_CHECKING:
-    from vivavoce.main import Running
+    from vivavoce.starting import Running
 
 LIMIT_S = 180.0
 """Longest one trial may take: a large model on a small machine is slow, and that is a finding too."""
