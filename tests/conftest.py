@@ -2,7 +2,9 @@
 
 import os
 import signal
+from functools import cache
 
+import httpcore2
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("anywhere", deadline=None)  # no absolute time is asserted: a machine may be busy
@@ -19,3 +21,6 @@ else:
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; what tests start must hear it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Each client reads the certificates of all authorities, 50 ms, and most tests make two: here one reading does for all.
+httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
