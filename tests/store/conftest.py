@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.databases import opened
 from vivavoce.store.database import Database
 
 
@@ -23,9 +24,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path)
-    yield opened
-    await opened.close()
+    made = await opened(tmp_path)
+    yield made
+    await made.close()
 
 
 def everything_in(folder: Path) -> bytes:

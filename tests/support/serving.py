@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI
 
+from tests.support.databases import opened
 from tests.support.schemas import as_described
 from vivavoce import main
 from vivavoce.account.keys import KeyRing
@@ -28,7 +29,6 @@ from vivavoce.server.sound import Sounds
 from vivavoce.store.answers import Answers
 from vivavoce.store.batch_states import BatchStates
 from vivavoce.store.completions import Completions
-from vivavoce.store.database import Database
 from vivavoce.store.ledger import Ledger
 from vivavoce.store.replies import Replies
 from vivavoce.store.uploads import Uploads
@@ -87,7 +87,7 @@ async def run(folder: Path, now: Callable[[], float] | None = None, **options: A
     bounds, port = options.pop("bounds", None), options.pop("port", 0)
     kept: dict[str, Any] = options.pop("kept", {})
     async with AsyncExitStack() as stack:
-        database = await Database.open(folder)
+        database = await opened(folder)
         stack.push_async_callback(database.close)
         answers = Answers(database, folder / "answers", now) if now else Answers(database, folder / "answers")
         replies = Replies(database, folder / "replies", lifetime_s=60, room=64 * 1024 * 1024)
