@@ -34,13 +34,17 @@ setup: $(VENV)/.test
 serve: $(VENV)/.serve
 	$(BIN)/vivavoce serve $(ARGS)
 
+# What is compiled is kept: the tests start some thousand processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Two at a time, each file in one of the two processes; what measures the machine's time has it to itself.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+ALONE = $(shell grep -rl --include='test_*.py' 'pytest\.mark\.alone' tests)
 
 test: $(VENV)/.test
 	$(BIN)/python -m vivavoce.catalogue
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not alone' --ignore=tests/core --ignore=tests/wire --durations=15
-	$(BIN)/python -m pytest -m alone --durations=5
+	$(BIN)/python -m pytest -m alone $(ALONE) --durations=5
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/core tests/wire --cov=vivavoce.core --cov=vivavoce.wire --cov-branch \
 	  --cov-report=term:skip-covered --cov-fail-under=100
 
