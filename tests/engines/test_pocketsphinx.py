@@ -85,9 +85,9 @@ def steps_s(ears: PocketSphinx, pcm: Pcm) -> list[float]:
     return [end - start for start, end in itertools.pairwise(times)]
 
 
-@pytest.mark.alone
 def test_no_step_of_long_speech_is_long(ears: PocketSphinx, question: Pcm) -> None:
-    long = Pcm(question.data * 10, question.rate)  # without a pause that would cut it anyway
+    """Processor time of its thread is measured, whatever runs beside it."""
+    long = Pcm(question.data * 5, question.rate)  # without a pause that would cut it anyway
     took = steps_s(ears, long)
     assert max(took) < sum(took) * 0.1  # the second pass over all of it in one is a fifth
     assert len(took) > long.seconds * 9
@@ -100,15 +100,17 @@ def test_leaving_at_the_end_of_a_stretch_costs_next_to_nothing(ears: PocketSphin
     took = steps_s(ears, sound)
     second = len(took) - 2  # the words are read in a step of their own
     assert took[second] == max(took[second - 3 :])
-    costs: list[float] = []
-    for _ in range(3):  # other work on the machine only adds to it
+
+    def cost() -> float:
         call = ears.transcribe(sound, Hearing())
         for _ in range(second):
             next(call)
         start = time.thread_time()
         call.close()  # type: ignore[attr-defined]
-        costs.append(time.thread_time() - start)
-    assert min(costs) < took[second] / 2  # a fifth to two fifths; with the pass it would be all of it
+        return time.thread_time() - start
+
+    # A fifth to two fifths; with the pass it would be all of it. Other work on the machine only adds to it.
+    assert any(cost() < took[second] / 2 for _ in range(3))
     assert hear(ears, question).text == "what is the capital of france"
 
 
