@@ -34,7 +34,7 @@ def test_every_second_voice_is_heard_back(client: OpenAI) -> None:
 @needs_flite
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_is_heard_back(client: OpenAI, form: str) -> None:
-    text = " ".join(SENTENCES)
+    text = " ".join(SENTENCES[::3])
     sound = say(client, text, "cedar", form)
     heard, seconds = hear(client, sound, form)
     assert wer([(text, heard)]) <= 0.10, heard
