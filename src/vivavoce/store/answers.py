@@ -1,4 +1,4 @@
-"""Spoken answers by id, for an hour: the row in the database, the sound in a file beside it."""
+"""Spoken answers by id, for an hour: the row in the database, the sound in a file of many beside it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
