@@ -1,11 +1,12 @@
 """Mixed load for a while, memory and descriptors watched: `python bench/endurance.py [MINUTES [RATE]]`.
 
-The embedded default. People ask in writing or aloud, and now and then leave in the middle. No recording is sent twice,
-so that the ear hears each; how many were heard and how many recalled is told. First the capacity is measured: how many
-answers a second the server gives for a minute while more ask without a pause than it has places for. Then new questions
-come at 70 % of that, at random moments, or at RATE a second. Memory and descriptors are told at the start, in the
-middle and at the end, each the median of a sixth of the time. The last line is the verdict, and so is the exit status:
-0 where all are level from the middle on, and every recording was heard.
+The embedded default, but that its brain has 16 MB for prompts in place of 256: they are full before the middle, so
+that what grows after it is something else. People ask in writing or aloud, and now and then leave in the middle. No
+recording is sent twice, so that the ear hears each; how many were heard and how many recalled is told. First the
+capacity is measured: how many answers a second the server gives for a minute while more ask without a pause than it
+has places for. Then new questions come at 70 % of that, at random moments, or at RATE a second. Memory and
+descriptors are told at the start, in the middle and at the end, each the median of a sixth of the time. The last line
+is the verdict, and so is the exit status: 0 where all are level from the middle on, and every recording was heard.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ WRITTEN = [body(text) for text in ("What is the capital of France?", "Why is the
 LEAVES, SPOKEN, LOOK_S = 0.1, 0.3, 2.0
 SHARE, FULL, FULL_S = 0.7, 8, 60.0
 """Of the capacity; how many ask at once while that is measured, and for how long."""
+CACHE_MB = 16
 SERVER_MB, ENGINES_MB, FILES = 5, 10, 3
 """What may come and go without anything growing."""
 
@@ -130,7 +132,7 @@ def verdict(seen: list[Seen]) -> bool:
 
 async def main() -> bool:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
-    with embedded_default() as server:
+    with embedded_default(cache_mb=CACHE_MB) as server:
         people = People(server.url)
         if len(sys.argv) > 2:
             rate = float(sys.argv[2])

@@ -22,11 +22,23 @@ def resident_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KB / 1024
 
 
+BRAIN = """
+[engines.brain]
+use = "llama"
+options = { model = "%s", cache_mb = %d }
+"""
+
+
 @contextmanager
-def embedded_default(*arguments: str) -> Iterator[Server]:
-    """Start a server with the embedded default on a free port, with a data folder of its own."""
+def embedded_default(*arguments: str, cache_mb: int | None = None) -> Iterator[Server]:
+    """Start a server with the embedded default on a free port, with a data folder of its own.
+
+    `cache_mb`: the memory that its brain has for prompts, where that is to be another than usual.
+    """
     weights = embedded.fetch()
     with tempfile.TemporaryDirectory() as home:
         Path(home, "weights").symlink_to(weights.parent)
+        if cache_mb is not None:
+            Path(home, "vivavoce.toml").write_text(BRAIN % (weights, cache_mb))
         with serving(Path(home), *arguments) as server:
             yield server
